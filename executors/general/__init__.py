@@ -1,0 +1,1 @@
+"""The general family: script, api_call, webhook, custom and notification."""
