@@ -1,0 +1,1 @@
+"""Taskfleet: definitions, schedules, dependencies and executions, run by a fleet of Celery workers."""

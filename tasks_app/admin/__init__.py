@@ -1,0 +1,1 @@
+"""The admin: pages, actions and the dashboard."""

@@ -1,0 +1,5 @@
+"""The canonical API's addresses."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
