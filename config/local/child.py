@@ -1,9 +1,9 @@
 """Become a program that dies with its parent: the small step between fork and exec.
 
-Run by path (`python -I -S config/local/child.py [--signal N] [--parent PID] [--user NAME [--reach PATH]...] -- argv`) by
-`spawn.py` and by every program in the supervisor's configuration. It replaces itself with the program, so the pid its
-parent signals is the program's own. Standard library only, and never imported through the `config` package: starting a
-child must not cost an import of Django or Celery.
+Run by path (`python -I -S config/local/child.py [--signal N] [--parent PID] [--user NAME [--reach PATH]...] -- argv`),
+by `spawn.py` and by every program in the supervisor's configuration. It replaces itself with the program, so the pid
+its parent signals is the program's own. Standard library only, and never imported through the `config` package:
+starting a child must not cost an import of Django or Celery.
 """
 
 from __future__ import annotations
@@ -73,14 +73,13 @@ def become(user: str, *, reach: list[Path]) -> None:
 
 
 def needed_capability(paths: list[Path]) -> int | None:
-    """None where everybody may pass; else the weakest capability that opens the way (containers often lack the weak one)."""
+    """None where everybody may pass, else the weakest capability that opens the way (containers often lack it)."""
     closed = [path for path in paths for part in (path, *path.parents) if not part.stat().st_mode & 0o001]
     if not closed:
         return None
     unrunnable = any(path.is_file() and not path.stat().st_mode & 0o001 for path in paths)
-    if unrunnable or not _permitted() & (1 << CAP_DAC_READ_SEARCH):
-        return CAP_DAC_OVERRIDE
-    return CAP_DAC_READ_SEARCH
+    fitting = (CAP_DAC_OVERRIDE,) if unrunnable else (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE)
+    return next((capability for capability in fitting if _permitted() & (1 << capability)), None)
 
 
 class _Header(ctypes.Structure):

@@ -42,6 +42,11 @@ class Embedded:
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
+    def url(self) -> str:
+        """Where clients connect, password included: not for logs."""
+        raise NotImplementedError
+
+    @property
     def log_file(self) -> Path:
         return self.data_dir / "server.log"
 
@@ -113,7 +118,7 @@ class Embedded:
                 return
             if not self._any_port or ports.is_free(self.port):
                 break
-        raise ServerError(f"{self.name} did not start on port {self.port}; its log, {self.log_file}, ends:\n{self._tail()}")
+        raise ServerError(f"{self.name} did not start on port {self.port}; {self.log_file} ends:\n{self._tail()}")
 
     def _wait_until_it_answers(self) -> bool:
         deadline = time.monotonic() + self.start_timeout_seconds

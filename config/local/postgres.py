@@ -134,6 +134,9 @@ class Server(Embedded):
             "max_connections=200",
             "timezone=UTC",
             "log_timezone=UTC",
+            # A failing statement carries its values; they are not for a log.
+            "log_min_error_statement=panic",
+            "log_error_verbosity=terse",
             *(() if self.durable else NOT_DURABLE),
         ]
         return [part for setting in settings for part in ("-c", setting)]

