@@ -27,6 +27,7 @@ class Batch(models.Model):
     cancel_requested_at = models.DateTimeField(null=True)
     lanes_sent_at = models.DateTimeField(null=True)
     lanes_seen_at = models.DateTimeField(null=True)
+    body_sent = models.BooleanField(db_default=False, help_text="the closing message of its chord went out")
     created_at = created_field()
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

@@ -124,6 +124,9 @@ class Execution(models.Model):
                 name="execution_workflow",
                 condition=models.Q(workflow_id__isnull=False),
             ),
+            models.Index(
+                fields=["definition", "state"], name="execution_open", condition=models.Q(state__in=OPEN_STATES)
+            ),
             models.Index(fields=["definition", "-created_at", "-id"], name="execution_history"),
             models.Index(fields=["-created_at", "-id"], name="execution_newest"),
             models.Index(fields=["owner", "-created_at", "-id"], name="execution_owner"),
