@@ -43,7 +43,11 @@ class Fleet(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Context(Generic[C]):
-    """Everything one run may know. `now` and `deadline` come from the caller's clock."""
+    """Everything one run may know. `now` and `deadline` come from the caller's clock.
+
+    `inputs` holds the result data of each upstream by its name. `should_stop` may be asked from another thread.
+    `secrets` raises LookupError for a name that does not exist.
+    """
 
     execution_id: str
     config: C
@@ -115,6 +119,14 @@ class Executor(ABC, Generic[C]):
     @abstractmethod
     def run(self, context: Context[C]) -> Result:
         """Do the work once. Raise one of `executors.errors` to fail."""
+
+    def is_idempotent(self, config: C) -> bool:
+        """Whether a run with this config may be repeated after it was cut off. By default what the class says."""
+        return self.idempotent
+
+    def check(self, config: C, *, settings: Mapping[str, Any]) -> Mapping[str, list[str]]:
+        """Field errors that depend on the operator's settings, found before anything runs; empty when all is well."""
+        return {}
 
     @classmethod
     def config_schema(cls) -> dict[str, Any]:

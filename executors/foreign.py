@@ -52,6 +52,14 @@ def dotted_name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+def innermost_reason(exc: BaseException) -> str:
+    """The plainest words for a failed call: the last buried exception that says something, without addresses."""
+    said = [one for one in _buried(exc) if str(one) and not isinstance(one, (rq.ConnectionError, u3.MaxRetryError))]
+    last = next((one for one in reversed(said) if isinstance(one, OSError)), said[-1] if said else exc)
+    words = getattr(last, "strerror", None) or getattr(last, "verify_message", None) or str(last)
+    return str(words)[:300]
+
+
 def _is_a(exc: BaseException, wanted: type[BaseException] | str) -> bool:
     if isinstance(wanted, str):
         return any(dotted_name(cls) == wanted for cls in type(exc).__mro__)
