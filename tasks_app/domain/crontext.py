@@ -81,9 +81,7 @@ def _wrong_count(words: list[tuple[str, int]]) -> ScheduleError:
             words[6][1],
             first_six if _fires(first_six) else EXAMPLE,
         )
-    message = (
-        f"A cron expression has 5 fields (minute, hour, day, month, weekday), or 6, seconds first; this has {count}."
-    )
+    message = f"A cron expression has 5 fields (minute, hour, day, month, weekday) or 6 (seconds first), not {count}."
     padded = " ".join([*(word for word, _ in words), *["*"] * (5 - count)])
     return ScheduleError(message, words[-1][1], padded if count < 5 and _fires(padded) else EXAMPLE)
 
