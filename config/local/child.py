@@ -16,7 +16,8 @@ import signal
 import sys
 from pathlib import Path
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+SECBIT_NO_SETUID_FIXUP = 4
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 CAPABILITY_VERSION_3 = 0x20080522
 ANCESTOR = "TASKFLEET_PARENT_PID"
@@ -63,7 +64,8 @@ def become(user: str, *, reach: list[Path]) -> None:
     account = pwd.getpwnam(user)
     wanted = needed_capability(reach) if sys.platform == "linux" else None
     if wanted is not None:
-        _prctl(PR_SET_KEEPCAPS, 1)
+        # Capabilities outlive the change of user, and access(2), which initdb trusts, goes on counting them.
+        _prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     os.setgroups([])
     os.setgid(account.pw_gid)
     os.setuid(account.pw_uid)

@@ -107,7 +107,16 @@ class Server(Embedded):
             argv, input=stdin, capture_output=True, text=True, check=False, env=self._environment(), cwd="/"
         )
         if done.returncode:
-            raise ServerError(f"{command[0]} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
+            raise ServerError(f"{command[0]} failed: {(done.stderr or done.stdout).strip()[-2000:]}{self._root_hint()}")
+
+    @staticmethod
+    def _root_hint() -> str:
+        if os.geteuid():
+            return ""
+        return (
+            f"\nPostgreSQL refuses to run as root, so it is run as {UNPRIVILEGED_USER}. If this system does not let it "
+            "reach this folder, start the fleet as a plain user, or set DATABASE_URL to a server of your own."
+        )
 
     def _account(self) -> list[str]:
         if os.geteuid():
