@@ -38,6 +38,8 @@ lint: $(RUNTIME) $(DEV)
 	@# Nothing listens there: the check compares models with migrations and needs no database.
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@! grep -nE '://|^-|--(extra-)?index-url|--find-links' requirements/*.txt || { echo "requirements/: a lock file names an address; run: make lock"; exit 1; }
+	@if docker compose version >/dev/null 2>&1; then echo "docker compose config"; \
+	    POSTGRES_PASSWORD=x SECRET_KEY=x FLOWER_BASIC_AUTH=x:x docker compose config --quiet; fi
 
 format: $(DEV)
 	$(BIN)/ruff check --fix .

@@ -65,9 +65,8 @@ def test_a_failing_statement_does_not_put_its_values_into_the_log(server: postgr
 
 
 def test_it_listens_to_this_machine_only(server: postgres.Server) -> None:
-    assert server.process is not None
-    listening = [c.laddr.ip for c in psutil.Process(server.process.pid).net_connections("inet") if c.status == "LISTEN"]
-    assert listening == ["127.0.0.1"]
+    listening = [each.laddr for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN]
+    assert [address.ip for address in listening if address and address.port == server.port] == ["127.0.0.1"]
 
 
 def test_a_second_server_on_its_folder_is_refused(server: postgres.Server) -> None:
