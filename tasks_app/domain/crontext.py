@@ -1,6 +1,7 @@
 """A cron expression as text: is it one, and if not, which term of which field is wrong and what would be right.
 
-Called by `grammar`. When the expression fires is `crontimes`' question.
+Called by `grammar`, which holds back a suggestion that is not right itself. When an expression fires is `crontimes`'
+question.
 """
 
 import calendar
@@ -22,7 +23,6 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-EXAMPLE = "0 9 * * MON-FRI"
 # A day of the Gregorian calendar to start from when asking whether an expression ever fires; the answer has no clock.
 _EPOCH = datetime(2000, 1, 1)
 
@@ -79,11 +79,11 @@ def _wrong_count(words: list[tuple[str, int]]) -> ScheduleError:
         return ScheduleError(
             "A cron expression has 5 fields, or 6 with seconds first; a year is not one of them.",
             words[6][1],
-            first_six if _fires(first_six) else EXAMPLE,
+            first_six,
         )
     message = f"A cron expression has 5 fields (minute, hour, day, month, weekday) or 6 (seconds first), not {count}."
     padded = " ".join([*(word for word, _ in words), *["*"] * (5 - count)])
-    return ScheduleError(message, words[-1][1], padded if count < 5 and _fires(padded) else EXAMPLE)
+    return ScheduleError(message, words[-1][1], padded)
 
 
 def _check_field(words: list[tuple[str, int]], word: str, position: int, field: _Field) -> None:
@@ -107,7 +107,7 @@ def _problem(term: str, field: _Field) -> str | None:
 
 def _step_too_long(term: str, field: _Field) -> int | None:
     """The step of `*/n` when the field is shorter than it; cronsim would then quietly take the first value only."""
-    match = re.fullmatch(r"\*/(\d{1,9})", term, re.ASCII)
+    match = re.fullmatch(r"\*/(\d+)", term, re.ASCII)
     size = field.high - field.low + (field.name != "day of week")
     return int(match[1]) if match and int(match[1]) > size else None
 
@@ -145,9 +145,8 @@ def _unrolled(first: str, last: str, field: _Field) -> str:
 
 
 def _replaced(words: list[tuple[str, int]], position: int, by: str) -> str:
-    """The expression with the field at `position` replaced, if that makes it right; otherwise an example."""
-    text = " ".join(by if start == position else word for word, start in words).replace("?", "*")
-    return text if _fires(text) else EXAMPLE
+    """The expression with the field at `position` replaced; `?` is Quartz' word for `*`."""
+    return " ".join(by if start == position else word for word, start in words).replace("?", "*")
 
 
 def _accepts(expr: str) -> bool:
@@ -161,7 +160,3 @@ def _accepts(expr: str) -> bool:
 
 def _ever_fires(expr: str) -> bool:
     return _accepts(expr) and next(CronSim(expr, _EPOCH - timedelta(seconds=1)), None) is not None
-
-
-def _fires(expr: str) -> bool:
-    return len(expr.split()) in (5, 6) and _ever_fires(expr)

@@ -73,6 +73,13 @@ def count_between(expr: str, place: ZoneInfo, first: datetime, until: datetime) 
 
 def last_between(expr: str, place: ZoneInfo, first: datetime, until: datetime) -> datetime | None:
     """The latest fire in (first, until]."""
+    back = _NEARBY
+    while (found := _last_since(expr, place, max(first, until - back), until)) is None and until - back > first:
+        back *= 8
+    return found
+
+
+def _last_since(expr: str, place: ZoneInfo, first: datetime, until: datetime) -> datetime | None:
     for stretch in reversed(list(_stretches(expr, place, first, until))):
         wall = next(CronSim(expr, stretch.ceiling + _SECOND, reverse=True), None)
         if wall is not None and wall > stretch.floor:

@@ -13,6 +13,8 @@ from tasks_app.domain.spec import ScheduleError, Spec
 LONGEST_TEXT = 200
 LONGEST_STEP = timedelta(days=36_525)
 _ONE_SECOND = timedelta(seconds=1)
+# What is suggested when nothing nearer is right.
+_SURE_SUGGESTION = "daily at 9:00"
 _MANUAL = ("", "manual", "null", "none", "never")
 _REAL_TIME = ("real-time", "realtime", "real time")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[t ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?\s?(z|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -33,8 +35,18 @@ def parse(text: str | None, *, timezone: str = "UTC", minimum_interval: timedelt
         spec = _spec(said, timezone, minimum_interval)
         _often_enough(spec, minimum_interval)
     except ScheduleError as error:
-        raise ScheduleError(error.message, error.position + indent, error.suggestion) from None
+        right = _is_right(error.suggestion, minimum_interval)
+        suggestion = error.suggestion if right else _SURE_SUGGESTION
+        raise ScheduleError(error.message, error.position + indent, suggestion) from None
     return spec
+
+
+def _is_right(suggestion: str, minimum_interval: timedelta) -> bool:
+    try:
+        _often_enough(_spec(suggestion, "UTC", minimum_interval), minimum_interval)
+    except ScheduleError:
+        return False
+    return len(suggestion) <= LONGEST_TEXT
 
 
 def _spec(said: str, timezone: str, minimum_interval: timedelta) -> Spec:
@@ -105,7 +117,7 @@ def _cron(said: str, timezone: str) -> Spec:
         raise ScheduleError(f"{said!r} is neither a duration nor a schedule.", 0, _as_phrase(low))
     if low.startswith(("tz=", "cron_tz=")):
         rest = said.partition(" ")[2].strip()
-        raise ScheduleError("The zone of a schedule is given in its timezone field.", 0, rest or crontext.EXAMPLE)
+        raise ScheduleError("The zone of a schedule is given in its timezone field.", 0, rest)
     expr = crontext.checked(said)
     return Spec("cron", expr, timezone, expr=expr)
 
@@ -113,13 +125,9 @@ def _cron(said: str, timezone: str) -> Spec:
 def _as_phrase(low: str) -> str:
     """`5 minutes`, `7d`, `9:00` are almost phrases: say which one was probably meant."""
     days = re.fullmatch(r"(\d{1,5})\s*d", low)
-    for candidate in (f"every {days[1]} days" if days else "", f"every {low}", f"daily at {low}"):
-        try:
-            phrases.understood(candidate)
-        except ScheduleError:
-            continue
-        return candidate
-    return "every 5 minutes"
+    if days:
+        return f"every {days[1]} days"
+    return f"daily at {low}" if ":" in low else f"every {low}"
 
 
 def _often_enough(spec: Spec, minimum_interval: timedelta) -> None:

@@ -1,7 +1,6 @@
 """What becomes of due instants: which run, which are missed, and when one counts as late.
 
-Called by `engine/tick`: `backlog_of` gathers what came due since the last tick, `decide` makes the plan that is then
-written. Rows and clocks stay out.
+Called by the tick with what came due since the last one. `schedules` says what is due; rows and clocks stay out.
 """
 
 from collections.abc import Sequence
@@ -9,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
-
-from tasks_app.domain.schedules import Spec, latest_fires, missed_between, next_fire
 
 NOT_RUNNING = "scheduler down"
 OVERLAPPED = "overlap"
@@ -86,20 +83,6 @@ class Plan:
     runs: tuple[Run, ...] = ()
     missed: tuple[Gap, ...] = ()
     cancel_running: bool = False
-
-
-def backlog_of(
-    spec: Spec, *, after: datetime, now: datetime, misfire_window: timedelta, limit: int, anchor: datetime | None = None
-) -> Backlog | None:
-    """What came due in (after, now], however much that is; None if nothing did."""
-    count, last = missed_between(spec, first=after, until=now, anchor=anchor)
-    first = next_fire(spec, after=after, anchor=anchor)
-    if last is None or first is None:
-        return None
-    window_opens = max(after, now - misfire_window - timedelta(microseconds=1))
-    on_time, _ = missed_between(spec, first=window_opens, until=now, anchor=anchor or after)
-    recent = latest_fires(spec, after=after, until=now, count=on_time + limit + 1, anchor=anchor)
-    return Backlog(first, last, count, tuple(recent))
 
 
 def decide(

@@ -1,6 +1,7 @@
 """Schedules in plain English: `every 5 minutes`, `daily at 9:00`, `mondays and fridays at 8:30 am`.
 
-Called by `grammar` once a text is known to start with a word. Knows no time zone and no operator's limits.
+Called by `grammar` once a text is known to start with a word; it holds back a suggestion that is not right itself.
+Knows no time zone and no operator's limits.
 """
 
 import calendar
@@ -141,19 +142,8 @@ def _weekday(word: _Word, words: list[_Word]) -> int:
     if number is None:
         near = _nearest(word.text, _OPENERS)
         mended = " ".join(near if near and other is word else other.text for other in words)
-        right = near is not None and _is_understood(mended)
-        raise ScheduleError(
-            f"{word.text!r} is not a word of a schedule.", word.position, mended if right else "daily at 9:00"
-        )
+        raise ScheduleError(f"{word.text!r} is not a word of a schedule.", word.position, mended)
     return number
-
-
-def _is_understood(text: str) -> bool:
-    try:
-        understood(text)
-    except ScheduleError:
-        return False
-    return True
 
 
 def _day_number(word: str) -> int | None:
