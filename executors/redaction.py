@@ -36,7 +36,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?i)\b(x-api-key{_ASSIGN})[^\s\"',;]+", rf"\1{MARK}"),
         (r"(?i)\b(bearer\s{1,3})[\w.~+/-]{16,}=*", rf"\1{MARK}"),
         (
-            r"(?i)\b([\w-]{0,40}(?:passw(?:or)?d|pwd|secret|secret_access_key|api_?key|(?:api|auth|access|refresh)_token"
+            r"(?i)\b([\w-]{0,40}(?:passw(?:or)?d|secret|secret_access_key|api_?key|(?:api|auth|access|refresh)_token"
             r"|private_key)"
             r"(?:=|[\"']\s{0,3}:\s{0,3})[\"']?)[^\s\"'&,;]{4,}",
             rf"\1{MARK}",

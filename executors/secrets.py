@@ -31,7 +31,7 @@ def _one_message(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     try:
         return handler(value)
     except ValidationError as exc:
-        raise PydanticCustomError("text_or_secret", 'Give text, or {{"$secret": "NAME"}} for a stored secret.') from exc
+        raise PydanticCustomError("text_or_secret", 'Give text, or {"$secret": "NAME"} for a stored secret.') from exc
 
 
 SecretOnly = Annotated[SecretReference, WrapValidator(_one_message)]
