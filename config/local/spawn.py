@@ -34,7 +34,6 @@ def spawn(
     """A new session keeps the terminal's Ctrl-C away: we decide who stops, and in which order."""
     argv = wrapped(command, death_signal=death_signal)
     argv[argv.index("--") : argv.index("--")] = ["--parent", str(os.getpid()), *_account(user, reach)]
-    # Our own parent's mark is not for our children; each gets its own from child.py.
     with log.open("ab") as output:
         return subprocess.Popen(
             argv,

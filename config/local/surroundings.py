@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.local import secret_files
+from config.local.child import ANCESTOR
 from config.local.folder import DataFolder
 
 HOST = "127.0.0.1"
@@ -31,7 +32,9 @@ class Addresses:
 
 def environment(folder: DataFolder, addresses: Addresses) -> dict[str, str]:
     """Given by the operator first; then ours; where the fleet itself decides, ours alone."""
-    return {**_defaults(folder, addresses), **os.environ, **_decided(folder, addresses)}
+    env = {**_defaults(folder, addresses), **os.environ, **_decided(folder, addresses)}
+    env.pop(ANCESTOR, None)  # whoever started `up` is no parent of what `up` starts
+    return env
 
 
 def _defaults(folder: DataFolder, addresses: Addresses) -> dict[str, str]:

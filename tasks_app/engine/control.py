@@ -1,0 +1,155 @@
+"""What people do to what is waiting or running: cancel, pause, resume, run again. Durable: it all stands in the table."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from tasks_app.domain.refusals import Code, Refused
+from tasks_app.domain.states import FINAL, Actor, State
+from tasks_app.engine import cascade, dispatch, follow, moves, scheduling, trigger
+from tasks_app.engine.clock import once_more
+from tasks_app.engine.finish import keep_head
+from tasks_app.engine.opening import Opening
+from tasks_app.engine.rows import execute, rows
+from tasks_app.models import Execution, TaskDefinition, WorkflowRun
+
+A_TRANSACTION = 1000
+_OPEN = "('blocked', 'scheduled', 'pending', 'running', 'retrying')"
+
+
+def cancel(
+    execution_ids: Collection[UUID],
+    *,
+    by: AbstractBaseUser | None = None,
+    reason: str = "",
+    actor: Actor = Actor.USER,
+) -> list[UUID]:
+    """Cancel what waits, ask the keepers to end what runs. Returns those reached; final ones are left alone.
+
+    Opens transactions of at most a thousand executions.
+    """
+    ids, reached = sorted(execution_ids), []
+    for begin in range(0, len(ids), A_TRANSACTION):
+        reached += _cancel(ids[begin : begin + A_TRANSACTION], by=by, reason=reason or "cancelled", actor=actor)
+    return reached
+
+
+@once_more
+def _cancel(ids: list[UUID], *, by: AbstractBaseUser | None, reason: str, actor: Actor) -> list[UUID]:
+    with transaction.atomic():
+        execute(
+            "UPDATE fleet_execution e SET cancel_requested_at = coalesce(e.cancel_requested_at, now()) FROM ("
+            "SELECT id FROM fleet_execution WHERE id = ANY(%s) AND state = 'running' ORDER BY id FOR UPDATE) l "
+            "WHERE e.id = l.id",
+            [ids],
+        )
+        moved = moves.move(ids, State.CANCELLED, actor=actor, reason=reason, user_id=by.pk if by else None)
+        end_waiting(moved)
+        asked = rows("SELECT id FROM fleet_execution WHERE id = ANY(%s) AND state = 'running'", [ids])
+    return [row.id for row in moved] + [row.id for row in asked]
+
+
+def end_waiting(moved: Sequence[Any]) -> None:
+    """What follows for executions that a move has just ended without an attempt. Requires a transaction."""
+    ended = [cascade.as_ended(row) for row in moved]
+    if ended:
+        follow.settle_and_follow(ended)
+        for end in {e.definition_id: e for e in ended}.values():
+            keep_head(end)
+
+
+def cancel_where(
+    where: str,
+    params: Mapping[str, Any],
+    *,
+    by: AbstractBaseUser | None = None,
+    actor: Actor = Actor.USER,
+    reason: str,
+) -> int:
+    """Cancel all open executions of a condition (the engine's own SQL), a thousand a transaction."""
+    sql = f"SELECT e.id FROM fleet_execution e WHERE {where} AND e.state IN {_OPEN} AND e.cancel_requested_at IS NULL LIMIT {A_TRANSACTION}"
+    reached = 0
+    while found := rows(sql, params):
+        hit = cancel([row.id for row in found], by=by, reason=reason, actor=actor)
+        reached += len(hit)
+        if not hit:
+            break
+    return reached
+
+
+def cancel_workflow(run: WorkflowRun, *, by: AbstractBaseUser | None = None, reason: str = "") -> int:
+    """Cancel every open node of a run; returns how many were reached."""
+    return cancel_where(
+        "e.workflow_id = %(run)s", {"run": run.pk}, by=by, reason=reason or "workflow run cancelled"
+    )
+
+
+def pause(definition: TaskDefinition, *, by: AbstractBaseUser | None = None) -> None:
+    """Nothing of this definition starts by itself until it is resumed; what runs goes on. Opens a transaction."""
+    trigger.refuse_archived(definition)
+    with transaction.atomic():
+        _set_status(definition, TaskDefinition.Status.PAUSED)
+        execute(
+            "UPDATE fleet_execution SET held = true, sent_at = NULL, resend_at = NULL "
+            "WHERE definition_id = %s AND state = 'pending' AND NOT forced",
+            [definition.pk],
+        )
+        scheduling.suspend(definition)
+
+
+def resume(definition: TaskDefinition, *, by: AbstractBaseUser | None = None) -> None:
+    """What waited may start again; the paused time counts as nothing. Opens a transaction."""
+    trigger.refuse_archived(definition)
+    with transaction.atomic():
+        _set_status(definition, TaskDefinition.Status.ACTIVE)
+        freed = rows(
+            "UPDATE fleet_execution SET held = false WHERE definition_id = %s AND state = 'pending' AND held "
+            "RETURNING pool",
+            [definition.pk],
+        )
+        scheduling.resume(definition)
+        transaction.on_commit(partial(dispatch.dispatch, {row.pool for row in freed}), robust=True)
+
+
+def _set_status(definition: TaskDefinition, status: str) -> None:
+    execute("UPDATE fleet_definition SET status = %s, updated_at = now() WHERE id = %s", [status, definition.pk])
+    definition.status = status
+
+
+def rerun(
+    execution_ids: Sequence[UUID],
+    *,
+    by: AbstractBaseUser | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    request_id: str | None = None,
+) -> list[Execution]:
+    """A new execution for each final one, pointing back, with the definition's current version. Raises Refused.
+
+    Opens a transaction.
+    """
+    old = list(Execution.objects.filter(pk__in=execution_ids).select_related("definition"))
+    still_open = [str(e.pk) for e in old if State(e.state) not in FINAL]
+    if still_open:
+        raise Refused(Code.CONFLICT, f"Only an execution that has ended can be run again: {', '.join(still_open[:5])}.")
+    openings = [
+        Opening(
+            definition_id=e.definition_id,
+            cause="rerun",
+            overrides=overrides if overrides is not None else e.overrides,
+            rerun_of=e.pk,
+            parent_id=e.parent_id,
+            forced=True,
+        )
+        for e in old
+    ]
+    for execution in old:
+        trigger.refuse_archived(execution.definition)
+    with transaction.atomic():
+        trigger.open_for(openings, actor=Actor.USER, user_id=by.pk if by else None, reason="run again", ungated=True)
+    return list(Execution.objects.filter(pk__in=[o.id for o in openings]))
+
+

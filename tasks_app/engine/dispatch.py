@@ -1,0 +1,151 @@
+"""From the table to the broker: which waiting executions go out now.
+
+Each pool has at most twice as many messages out as it has live children, so that the order is the table's: urgency
+(priority, raised one step by every ten minutes of waiting), then a fair turn between owners, then age. Called after
+commits that made something ready, and by the loop that also sends again what nobody claimed.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from tasks_app.broker.fuse import FUSE
+from tasks_app.broker.messages import Chain, Chord, Message, Shipment
+from tasks_app.broker.send import send
+from tasks_app.domain.states import Actor, State
+from tasks_app.engine import conveyor, lanes, moves
+from tasks_app.engine.clock import once_more, policy
+from tasks_app.engine.rows import execute, one, rows
+
+FEWEST_OUT = 4
+A_PASS = 1000
+_QUEUED = """e.pool = %(pool)s AND e.state = 'pending' AND NOT e.held AND e.waiting_slot IS NULL
+    AND e.sent_at IS NULL AND e.batch_id IS NULL"""
+_ROOM = """
+SELECT greatest(%(fewest)s, 2 * coalesce((
+        SELECT sum(concurrency) FROM fleet_worker
+        WHERE stopped_at IS NULL AND heartbeat_at > now() - %(lease)s AND %(pool)s = ANY(pools)), 0))
+    - (SELECT count(*) FROM fleet_execution WHERE pool = %(pool)s AND state = 'pending' AND sent_at IS NOT NULL) AS room
+"""
+_PICK = f"""
+WITH RECURSIVE turns AS (
+    (SELECT e.turn_key FROM fleet_execution e WHERE {_QUEUED} ORDER BY e.turn_key LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.turn_key FROM fleet_execution e WHERE {_QUEUED} AND e.turn_key > t.turn_key
+            ORDER BY e.turn_key LIMIT 1)
+    FROM turns t WHERE t.turn_key IS NOT NULL
+), out AS (
+    SELECT turn_key, count(*) AS n FROM fleet_execution
+    WHERE pool = %(pool)s AND state = 'pending' AND sent_at IS NOT NULL GROUP BY turn_key
+), candidates AS (
+    SELECT c.id, c.queue_at, coalesce(out.n, 0) + row_number() OVER (PARTITION BY t.turn_key ORDER BY c.queue_at, c.id)
+        AS turn, least(9, floor(extract(epoch FROM now() - c.queue_at) / 600)) AS urgency
+    FROM turns t CROSS JOIN LATERAL (
+        SELECT e.id, e.queue_at FROM fleet_execution e WHERE {_QUEUED} AND e.turn_key = t.turn_key
+        ORDER BY e.queue_at LIMIT %(room)s) c LEFT JOIN out ON out.turn_key = t.turn_key
+    WHERE t.turn_key IS NOT NULL
+    ORDER BY urgency DESC, turn, c.queue_at, c.id LIMIT %(room)s
+)
+SELECT e.id, e.pool, e.priority, e.task_type, e.workflow_id FROM candidates c JOIN fleet_execution e ON e.id = c.id
+ORDER BY c.urgency DESC, c.turn, c.queue_at, c.id
+"""
+_STAMP = """
+UPDATE fleet_execution e SET sent_at = now(), sends = least(e.sends + 1, 20),
+    resend_at = now() + least(%(interval)s * power(2, least(e.sends, 20)), %(longest)s)
+FROM (SELECT id FROM fleet_execution WHERE id = ANY(%(ids)s) AND state = 'pending' ORDER BY id FOR UPDATE) l
+WHERE e.id = l.id
+"""
+_OVERDUE = """
+SELECT id, pool, priority, task_type, workflow_id FROM fleet_execution
+WHERE pool = %(pool)s AND state = 'pending' AND resend_at <= now() AND batch_id IS NULL
+ORDER BY resend_at LIMIT %(limit)s
+"""
+_DUE = """
+SELECT id, state FROM fleet_execution WHERE state IN ('scheduled', 'retrying') AND run_at <= now()
+ORDER BY run_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+
+
+def dispatch(pools: Iterable[str]) -> int:
+    """Send what may go out of these pools now; returns how many executions went. Opens a transaction a pool."""
+    return 0 if FUSE.blown else sum(_dispatch_pool(pool) for pool in sorted(set(pools)))
+
+
+def dispatch_once() -> int:
+    """One pass of the loop: wake what is due, send again what nobody claimed, fill every pool, keep lanes going."""
+    woken = _wake()
+    if FUSE.blown:
+        return woken
+    again = sum(_send_again(pool) for pool in _waiting_pools())
+    return woken + again + dispatch(_waiting_pools()) + lanes.keep_going()
+
+
+def stamp(ids: Collection[UUID]) -> None:
+    """Mark executions as carried by a live message. Requires a transaction."""
+    if ids:
+        params = {"ids": list(ids), "interval": policy().unclaimed_after, "longest": policy().resend_at_most}
+        execute(_STAMP, params)
+
+
+@once_more
+def _dispatch_pool(pool: str) -> int:
+    with transaction.atomic():
+        # The lock is its own statement: the next one must see what the last dispatcher of this pool committed.
+        execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"dispatch:{pool}"])
+        room = one(_ROOM, {"pool": pool, "fewest": FEWEST_OUT, "lease": policy().lease})
+        if room is None or room.room <= 0:
+            return 0
+        picked = rows(_PICK, {"pool": pool, "room": int(room.room)})
+        shipments, carried = conveyor.plan(picked)
+        stamp(carried)
+    _ship(shipments)
+    return len(carried)
+
+
+def _send_again(pool: str) -> int:
+    """Nobody claimed these in time: one more message each, and twice the patience."""
+    with transaction.atomic():
+        picked = rows(_OVERDUE, {"pool": pool, "limit": A_PASS})
+        shipments, carried = conveyor.plan(picked)
+        stamp(carried)
+    _ship(shipments)
+    return len(carried)
+
+
+def _ship(shipments: list[Shipment]) -> None:
+    unsent = [message.ids["execution"] for shipment in send(shipments) for message in _heads(shipment)]
+    if unsent:
+        execute(
+            "UPDATE fleet_execution SET sent_at = NULL, resend_at = NULL, sends = 0 "
+            "WHERE id = ANY(%(ids)s::uuid[]) AND state = 'pending'",
+            {"ids": unsent},
+        )
+
+
+def _heads(shipment: Shipment) -> Iterable[Message]:
+    if isinstance(shipment, Chain):
+        return shipment.links[:1]
+    return shipment.header if isinstance(shipment, Chord) else (shipment,)
+
+
+@once_more
+def _wake() -> int:
+    """scheduled and retrying → pending when `run_at` is reached."""
+    with transaction.atomic():
+        due: list[Any] = rows(_DUE, {"limit": A_PASS})
+        return len(moves.move([row.id for row in due], State.PENDING, actor=Actor.DISPATCHER, reason="due"))
+
+
+def _waiting_pools() -> list[str]:
+    """Pools in which something waits, by a loose walk over the queue's indexes."""
+    found = rows(
+        "SELECT pool FROM unnest(%(pools)s::text[]) AS p(pool) WHERE EXISTS ("
+        "SELECT 1 FROM fleet_execution e WHERE e.pool = p.pool AND e.state = 'pending' AND NOT e.held "
+        "AND e.waiting_slot IS NULL AND e.sent_at IS NULL AND e.batch_id IS NULL) "
+        "OR EXISTS (SELECT 1 FROM fleet_execution e WHERE e.pool = p.pool AND e.state = 'pending' "
+        "AND e.sent_at IS NOT NULL)",
+        {"pools": list(policy().pools)},
+    )
+    return [row.pool for row in found]

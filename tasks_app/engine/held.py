@@ -1,0 +1,87 @@
+"""An execution in hand: everything its run and its end need, read once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from tasks_app.domain.retries import RetryPolicy
+from tasks_app.engine.rows import decoded, one
+
+COLUMNS = """
+    e.id, e.definition_id, e.task_type, e.pool, e.priority, e.overrides, e.attempts, e.retries_used, e.handed_back,
+    e.workflow_id, e.batch_id, e.parent_id, e.forced, e.trace_id, e.attempt_id, e.cancel_requested_at,
+    d.name AS definition_name, d.status, v.config, v.timeout_seconds, v.max_retries, v.initial_delay_ms, v.max_delay_ms,
+    v.backoff_multiplier, v.jitter, v.retry_conditions, v.idempotent, v.concurrency_key
+"""
+TABLES = """
+    fleet_execution e JOIN fleet_definition d ON d.id = e.definition_id
+    JOIN fleet_definition_version v ON v.id = e.version_id
+"""
+_BY_ATTEMPT = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = %(id)s AND e.state = 'running' AND e.attempt_id = %(attempt)s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """One open attempt of an execution and the version it runs."""
+
+    execution_id: UUID
+    attempt_id: int
+    number: int
+    definition_id: UUID
+    definition_name: str
+    task_type: str
+    config: Mapping[str, Any]
+    given_inputs: Mapping[str, Any]
+    pool: str
+    workflow_id: UUID | None
+    batch_id: UUID | None
+    parent_id: UUID | None
+    trace_id: str | None
+    timeout: timedelta
+    retry: RetryPolicy
+    retries_used: int
+    handed_back: int
+    idempotent: bool
+    started_at: datetime | None = None
+    deadline_at: datetime | None = None
+
+
+def from_row(row: Any, *, attempt_id: int, number: int, **times: datetime | None) -> Held:
+    """A row of COLUMNS as a value; a run's own config is laid over the version's."""
+    overrides = decoded(row.overrides) or {}
+    return Held(
+        execution_id=row.id,
+        attempt_id=attempt_id,
+        number=number,
+        definition_id=row.definition_id,
+        definition_name=row.definition_name,
+        task_type=row.task_type,
+        config={**(decoded(row.config) or {}), **overrides.get("config", {})},
+        given_inputs=overrides.get("inputs", {}),
+        pool=row.pool,
+        workflow_id=row.workflow_id,
+        batch_id=row.batch_id,
+        parent_id=row.parent_id,
+        trace_id=row.trace_id,
+        timeout=timedelta(seconds=row.timeout_seconds),
+        retry=RetryPolicy(
+            max_retries=row.max_retries,
+            initial_delay_ms=row.initial_delay_ms,
+            max_delay_ms=row.max_delay_ms,
+            backoff_multiplier=row.backoff_multiplier,
+            jitter=row.jitter,
+            retry_conditions=None if row.retry_conditions is None else frozenset(row.retry_conditions),
+        ),
+        retries_used=row.retries_used,
+        handed_back=row.handed_back,
+        idempotent=row.idempotent,
+        **times,
+    )
+
+
+def of_attempt(execution_id: UUID, attempt_id: int) -> Held | None:
+    """What an open attempt holds, for whoever ends it in its worker's place; None when it holds nothing any more."""
+    row = one(_BY_ATTEMPT, {"id": execution_id, "attempt": attempt_id})
+    return from_row(row, attempt_id=attempt_id, number=row.attempts) if row else None

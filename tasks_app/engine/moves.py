@@ -1,0 +1,230 @@
+"""The one gate: the only writer of an execution's state.
+
+Every move is a conditional UPDATE that names where it comes from and, for a running one, which attempt holds it, with
+the Transition appended in the same statement. Zero rows means that somebody was first, which is normal. Moves take
+sets, locked in id order. Called by the verbs of this package only.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from tasks_app.domain.states import Actor, State, may_open_as, sources_of
+from tasks_app.engine.opening import Opening
+from tasks_app.engine.rows import rows
+
+_NOT_ACTIVE = "(NOT e.forced AND EXISTS (SELECT 1 FROM fleet_definition d WHERE d.id = e.definition_id AND d.status <> 'active'))"
+_READY = f"""queue_at = now() - e.priority * interval '10 minutes', sent_at = NULL, resend_at = NULL, sends = 0,
+    waiting_slot = NULL, blocked_until = NULL, attempt_id = NULL, held = {_NOT_ACTIVE}"""
+_FINAL = "finished_at = now(), attempt_id = NULL, sent_at = NULL, resend_at = NULL, blocked_until = NULL"
+
+# What else changes with the state. Everything computed from the database's clock.
+_EFFECTS: dict[State, str] = {
+    State.PENDING: _READY,
+    State.SCHEDULED: "blocked_until = NULL",
+    State.RETRYING: "attempt_id = NULL",
+    State.COMPLETED: _FINAL,
+    State.FAILED: _FINAL,
+    State.CANCELLED: _FINAL,
+    State.SKIPPED: _FINAL,
+    State.MISSED: _FINAL,
+}
+
+_OPEN = """
+WITH o AS (
+    SELECT * FROM jsonb_to_recordset(%(openings)s::jsonb) AS o(
+        id uuid, definition_id uuid, cause text, state text, priority smallint, overrides jsonb, run_at timestamptz,
+        delay_ms bigint, due_at timestamptz, forced boolean, workflow_id uuid, waiting_for int, open_links int,
+        times_out boolean, batch_id uuid, batch_position int, generation smallint, parent_id uuid, rerun_of uuid,
+        occurrence_id bigint)
+), e AS (
+    INSERT INTO fleet_execution (
+        id, definition_id, version_id, owner_id, task_type, pool, priority, state, cause, forced, overrides, run_at,
+        due_at, start_by, blocked_until, finished_at, queue_at, turn_key, held, workflow_id, waiting_for, open_links,
+        batch_id, batch_position, generation, parent_id, rerun_of, occurrence_id, request_id, trace_id)
+    SELECT o.id, d.id, v.id, d.owner_id, v.task_type, v.pool, coalesce(o.priority, v.priority), o.state, o.cause,
+        o.forced, o.overrides,
+        CASE WHEN o.state = 'scheduled' THEN coalesce(o.run_at, now() + o.delay_ms * interval '1 millisecond')
+             ELSE o.run_at END,
+        o.due_at,
+        now() + v.start_by_seconds * interval '1 second',
+        CASE WHEN o.times_out THEN now() + v.dependency_timeout_seconds * interval '1 second' END,
+        CASE WHEN o.state = 'missed' THEN now() END,
+        CASE WHEN o.state = 'pending' THEN now() - coalesce(o.priority, v.priority) * interval '10 minutes' END,
+        coalesce(d.owner_id, 0), NOT o.forced AND d.status <> 'active', o.workflow_id, o.waiting_for, o.open_links,
+        o.batch_id, o.batch_position, o.generation, o.parent_id, o.rerun_of, o.occurrence_id,
+        %(request_id)s, coalesce(o.workflow_id, o.batch_id, o.id)::text
+    FROM o JOIN fleet_definition d ON d.id = o.definition_id
+           JOIN fleet_definition_version v ON v.id = d.current_version_id
+    RETURNING id, state, pool, trace_id
+), t AS (
+    INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, reason, request_id, trace_id)
+    SELECT id, NULL, state, %(actor)s, %(user_id)s, %(reason)s, %(request_id)s, trace_id FROM e
+)
+SELECT id, state, pool FROM e
+"""
+
+_MOVE = """
+WITH locked AS (
+    SELECT e.id, e.state FROM fleet_execution e
+    WHERE e.id = ANY(%(ids)s) AND e.state = ANY(%(sources)s) {where}
+    ORDER BY e.id FOR UPDATE {skip}
+), moved AS (
+    UPDATE fleet_execution e SET state = {target}, {effects}
+    FROM locked WHERE e.id = locked.id
+    RETURNING e.id, locked.state AS old, e.state AS new, e.pool, e.definition_id, e.workflow_id, e.batch_id, e.trace_id
+), noted AS (
+    INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, attempt_id, reason, request_id, trace_id)
+    SELECT id, old, new, %(actor)s, %(user_id)s, %(attempt_id)s, %(reason)s, %(request_id)s, trace_id FROM moved
+)
+SELECT id, old, new, pool, definition_id, workflow_id, batch_id FROM moved
+"""
+
+_CLAIM = """
+WITH locked AS (
+    SELECT id, attempts, run_at, created_at, sent_at, trace_id FROM fleet_execution
+    WHERE id = %(id)s AND state = 'pending' FOR UPDATE SKIP LOCKED
+), a AS (
+    INSERT INTO fleet_attempt (execution_id, number, worker, pid, celery_id, lease_until, deadline_at, slots, queue_wait_ms)
+    SELECT id, attempts + 1, %(worker)s, %(pid)s, %(celery_id)s, clock_timestamp() + %(lease)s,
+        clock_timestamp() + %(timeout)s, %(slots)s,
+        (extract(epoch FROM clock_timestamp() - coalesce(run_at, created_at)) * 1000)::bigint
+    FROM locked RETURNING id, execution_id, number, started_at, deadline_at, lease_until
+), e AS (
+    UPDATE fleet_execution x SET state = 'running', attempt_id = a.id, attempts = a.number, progress = NULL,
+        started_at = coalesce(x.started_at, a.started_at), sent_at = NULL, resend_at = NULL, waiting_slot = NULL
+    FROM a WHERE x.id = a.execution_id
+), t AS (
+    INSERT INTO fleet_transition (execution_id, old, new, actor, attempt_id, reason, trace_id)
+    SELECT a.execution_id, 'pending', 'running', 'worker', a.id, %(worker)s, locked.trace_id FROM a, locked
+)
+SELECT id, number, started_at, deadline_at, lease_until FROM a
+"""
+
+# The end of a running execution: the attempt is closed, the result kept and the state moved in one statement.
+# With a cancel asked for, every end but completed is cancelled.
+_END = """
+WITH locked AS (
+    SELECT id, attempts, cancel_requested_at, definition_id, trace_id FROM fleet_execution
+    WHERE id = %(id)s AND state = 'running' AND attempt_id = %(attempt_id)s FOR UPDATE
+), moved AS (
+    UPDATE fleet_execution e SET
+        state = CASE WHEN locked.cancel_requested_at IS NOT NULL AND %(target)s <> 'completed' THEN 'cancelled'
+                     ELSE %(target)s END,
+        attempt_id = NULL, sent_at = NULL, resend_at = NULL, sends = 0,
+        finished_at = CASE WHEN %(target)s IN ('retrying', 'pending') AND locked.cancel_requested_at IS NULL
+                      THEN NULL ELSE clock_timestamp() END,
+        progress = CASE WHEN %(target)s = 'completed' THEN 1 END,
+        retries_used = e.retries_used + (%(target)s = 'retrying')::int,
+        handed_back = e.handed_back + (%(target)s = 'pending')::int,
+        run_at = CASE WHEN %(target)s = 'retrying' THEN clock_timestamp() + %(delay)s ELSE e.run_at END,
+        queue_at = CASE WHEN %(target)s = 'pending' THEN now() - e.priority * interval '10 minutes' END,
+        error_kind = %(error_kind)s, error_message = %(error_message)s, fingerprint = %(fingerprint)s
+    FROM locked WHERE e.id = locked.id
+    RETURNING e.id, e.state, e.pool, e.definition_id, e.workflow_id, e.batch_id, e.trace_id
+), closed AS (
+    UPDATE fleet_attempt a SET finished_at = clock_timestamp(), outcome = %(outcome)s,
+        error_kind = %(error_kind)s, error_message = %(error_message)s, traceback = %(traceback)s,
+        cpu_ms = %(cpu_ms)s, max_rss_kb = %(max_rss_kb)s
+    FROM locked WHERE a.id = %(attempt_id)s RETURNING a.slots
+), kept AS (
+    INSERT INTO fleet_result (execution_id, summary, data, metrics, items_processed, partial, warnings)
+    SELECT id, %(summary)s, %(data)s::jsonb, %(metrics)s::jsonb, %(items)s, %(partial)s, %(warnings)s::jsonb
+    FROM moved WHERE %(has_result)s
+    ON CONFLICT (execution_id) DO UPDATE SET summary = excluded.summary, data = excluded.data,
+        metrics = excluded.metrics, items_processed = excluded.items_processed, partial = excluded.partial,
+        warnings = excluded.warnings
+), noted AS (
+    INSERT INTO fleet_transition (execution_id, old, new, actor, attempt_id, reason, trace_id)
+    SELECT id, 'running', state, %(actor)s, %(attempt_id)s, %(reason)s, trace_id FROM moved
+)
+SELECT m.id, 'running' AS old, m.state AS new, m.pool, m.definition_id, m.workflow_id, m.batch_id, closed.slots,
+    EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = m.definition_id) AS has_dependents
+FROM moved m, closed
+"""
+
+
+def _request_id() -> str | None:
+    return structlog.contextvars.get_contextvars().get("request_id")
+
+
+def open_executions(
+    openings: Sequence[Opening], *, actor: Actor, user_id: int | None = None, reason: str = ""
+) -> list[Any]:
+    """Insert executions in their first state. Returns rows (id, state, pool); a definition that is gone gives none.
+
+    Requires a transaction.
+    """
+    for state in {opening.state for opening in openings}:
+        if not may_open_as(state, actor):
+            raise ValueError(f"{actor} may not open an execution as {state}")
+    params = {
+        "openings": json.dumps([asdict(opening) for opening in openings], default=str),
+        "actor": actor,
+        "user_id": user_id,
+        "reason": reason,
+        "request_id": _request_id(),
+    }
+    return rows(_OPEN, params)
+
+
+def move(
+    ids: Collection[UUID],
+    target: State,
+    *,
+    actor: Actor,
+    reason: str = "",
+    user_id: int | None = None,
+    where: str = "",
+    effects: str = "",
+    skip_locked: bool = False,
+    **params: Any,
+) -> list[Any]:
+    """Move a set of waiting executions. `where` and `effects` are SQL of the engine, never of a caller's input.
+
+    Returns rows (id, old, new, pool, definition_id, workflow_id, batch_id) of those that moved. Requires a transaction.
+    """
+    if not ids:
+        return []
+    sql = _MOVE.format(
+        where=where,
+        skip="OF e SKIP LOCKED" if skip_locked else "OF e",
+        target="%(target)s",
+        effects=", ".join(filter(None, (_EFFECTS[target], effects))),
+    )
+    sources = sorted(sources_of(target, actor) - {State.RUNNING})
+    return rows(
+        sql,
+        {
+            "ids": list(ids),
+            "sources": sources,
+            "target": target,
+            "actor": actor,
+            "user_id": user_id,
+            "attempt_id": None,
+            "reason": reason,
+            "request_id": _request_id(),
+            **params,
+        },
+    )
+
+
+def claim(execution_id: UUID, **params: Any) -> Any | None:
+    """pending → running: opens the attempt. None when somebody was first. Requires a transaction."""
+    found = rows(_CLAIM, {"id": execution_id, **params})
+    return found[0] if found else None
+
+
+def end(execution_id: UUID, attempt_id: int, target: State, *, actor: Actor, **params: Any) -> Any | None:
+    """running → final, retrying or pending (handed back), by the attempt that holds it; None when the fence refused.
+
+    Requires a transaction.
+    """
+    if State.RUNNING not in sources_of(target, actor):
+        raise ValueError(f"{actor} may not end an execution as {target}")
+    found = rows(_END, {"id": execution_id, "attempt_id": attempt_id, "target": target, "actor": actor, **params})
+    return found[0] if found else None

@@ -1,0 +1,56 @@
+"""One message, one visit: claim, run, finish. What the Celery task tells Celery is decided by its caller.
+
+A message that comes twice, late or for something that is over changes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from tasks_app.domain.states import State
+from tasks_app.engine.claim import Refusal, Seat, claim, claim_member
+from tasks_app.engine.finish import Finished, finish
+from tasks_app.engine.guard import GUARD
+from tasks_app.engine.held import Held
+from tasks_app.engine.run import run
+
+Desk = Callable[[Held | None], None]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """How a visit ended: refused before it began, or finished (None when the fence refused the late answer)."""
+
+    held: Held | None = None
+    refusal: Refusal | None = None
+    finished: Finished | None = None
+
+    @property
+    def state(self) -> State | None:
+        return self.finished.state if self.finished else None
+
+
+def visit(execution_id: UUID, *, seat: Seat, desk: Desk, carried: frozenset[UUID] = frozenset()) -> Visit:
+    """Claim and run one execution. `desk` is told what is in hand and when it is put down."""
+    return _serve(claim(execution_id, seat=seat), desk=desk, carried=carried)
+
+
+def visit_member(batch_id: UUID, *, seat: Seat, desk: Desk) -> Visit | None:
+    """Claim and run the next member of a batch; None when nothing is left to take."""
+    taken = claim_member(batch_id, seat=seat)
+    return None if taken is None else _serve(taken, desk=desk)
+
+
+def _serve(taken: Held | Refusal, *, desk: Desk, carried: frozenset[UUID] = frozenset()) -> Visit:
+    if isinstance(taken, Refusal):
+        return Visit(refusal=taken)
+    ids = {"execution": str(taken.execution_id), "attempt": taken.number, "trace_id": taken.trace_id}
+    with structlog.contextvars.bound_contextvars(**ids):
+        desk(taken)
+        try:
+            outcome = run(taken, guard=GUARD)
+            return Visit(held=taken, finished=finish(taken, outcome, carried=carried))
+        finally:
+            desk(None)
