@@ -12,9 +12,8 @@ from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Any
 
-import pydantic
-
-from executors.contract import Config, Executor
+from executors.config_errors import config_errors
+from executors.contract import Executor
 
 ENTRY_POINTS = "taskfleet.executors"
 BUILT_IN: Mapping[str, str] = {
@@ -24,6 +23,8 @@ BUILT_IN: Mapping[str, str] = {
     "custom": "executors.general.custom:Custom",
     "notification": "executors.general.notification:Notification",
 }
+
+__all__ = ["all_types", "available", "config_errors", "get", "load", "slug_of", "unavailable", "validate_config"]
 
 _paths: dict[str, str] = {}
 _slugs: dict[str, str] = {}
@@ -115,28 +116,6 @@ def validate_config(task_type: str, raw: Any) -> dict[str, Any]:
     """The config as it is stored: only what was given, under its published names. Raises pydantic's error."""
     config = get(task_type).config_model.model_validate(raw)
     return config.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-
-def config_errors(exc: pydantic.ValidationError, *, model: type[Config] | None = None) -> dict[str, list[str]]:
-    """Field path to messages, never repeating what was sent. With `model`, a misspelt field gets its near name."""
-    found: dict[str, list[str]] = {}
-    for row in exc.errors(include_url=False, include_context=False, include_input=False):
-        path = ".".join(str(part) for part in row["loc"])
-        message = row["msg"].removeprefix("Value error, ")
-        if row["type"] == "missing":
-            message = "This field is required."
-        if row["type"] == "extra_forbidden":
-            message = "Unknown field." + (_near_field(str(row["loc"][0]), model) if len(row["loc"]) == 1 else "")
-        found.setdefault(path, []).append(message)
-    return found
-
-
-def _near_field(name: str, model: type[Config] | None) -> str:
-    if model is None:
-        return ""
-    known = [info.alias or field for field, info in model.model_fields.items()]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else f" Known fields: {', '.join(known)}."
 
 
 def _key(task_type: str) -> str:
