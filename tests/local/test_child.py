@@ -9,16 +9,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from config.local.child import CAP_DAC_READ_SEARCH
+from config.local.child import ANCESTOR, CAP_DAC_READ_SEARCH
 from config.local.spawn import CHILD, spawn
 from tests.local.conftest import Eventually, Starter
 
 SLEEPER = """
 import signal, time
 from pathlib import Path
-from config.local.child import CAP_DAC_READ_SEARCH
+from config.local.child import ANCESTOR, CAP_DAC_READ_SEARCH
 from config.local.spawn import spawn
 child = spawn(["sleep", "600"], log=Path("/dev/null"), death_signal=signal.SIGTERM)
 print(child.pid, flush=True)
@@ -32,7 +33,7 @@ def test_a_program_ends_when_its_starter_is_killed(
     process = starter(SLEEPER)
     assert process.stdout is not None
     child = int(process.stdout.readline())
-    assert not gone(child)
+    eventually(lambda: psutil.Process(child).name() == "sleep")
 
     process.kill()
 
@@ -49,6 +50,19 @@ def test_a_program_whose_starter_is_already_gone_does_not_start() -> None:
     assert done.returncode != 0
     assert "started" not in done.stdout
     assert "is gone" in done.stderr
+
+
+def test_a_supervised_program_is_told_who_started_it_and_refuses_another_parent() -> None:
+    """A supervisor cannot put its own pid into a configuration it reads before it runs; so it comes by environment."""
+    child = [sys.executable, "-I", "-S", str(CHILD), "--"]
+    told = subprocess.run(
+        [*child, "sh", "-c", f'echo $$ "${ANCESTOR}"'], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert told[0] == told[1]
+
+    gone = subprocess.run([*child, "true"], env={ANCESTOR: "1"}, capture_output=True, text=True, check=False)
+    assert gone.returncode != 0
+    assert "process 1, which started this program, is gone" in gone.stderr
 
 
 def test_a_program_below_a_supervised_one_knows_its_own_starter() -> None:

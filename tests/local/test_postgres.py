@@ -17,6 +17,7 @@ import pytest
 
 from config.local import postgres
 from config.local.embedded import ServerError
+from config.local.spawn import spawn
 from tests.local.conftest import Eventually, Starter
 
 
@@ -97,10 +98,16 @@ def test_a_killed_server_starts_again_although_its_pid_file_names_a_living_proce
     server.process.kill()
     eventually(lambda: not server.is_running())
     pid_file = tmp_path / "pg" / "data" / "postmaster.pid"
-    pid_file.write_text("\n".join([str(os.getppid()), *pid_file.read_text().splitlines()[1:]]) + "\n")
+    account = pid_file.owner()
+    somebody = spawn(["sleep", "600"], log=tmp_path / "log", death_signal=signal.SIGTERM, user=account)
+    pid_file.write_text("\n".join([str(somebody.pid), *pid_file.read_text().splitlines()[1:]]) + "\n")
 
-    with server:
-        assert one(server, "SELECT 1") == 1
+    with somebody:
+        try:
+            with server:
+                assert one(server, "SELECT 1") == 1
+        finally:
+            somebody.kill()
 
 
 def test_a_first_start_that_was_cut_short_is_done_again(tmp_path: Path) -> None:

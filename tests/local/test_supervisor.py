@@ -34,12 +34,12 @@ def supervised(folder: DataFolder, *plans: Plan, env: dict[str, str] | None = No
 
 
 def running_pid(control: Control, name: str) -> int:
-    """0 while it does not run."""
+    """0 until it is past its start, in which a death would only count as a failed start."""
     try:
         states = control.programs()
     except NotRunning:
         return 0
-    return next(state.pid for state in states if state.name == name)
+    return next((state.pid for state in states if state.name == name and state.is_running), 0)
 
 
 def test_a_program_that_dies_is_started_again(folder: DataFolder, eventually: Eventually) -> None:
