@@ -104,7 +104,7 @@ def _days_of_nth(nth: int) -> range:
 def _compact(values: Iterable[int], column: _Column) -> str:
     """The shortest of `*`, `*/n` and a list of ranges that Celery reads as exactly `values`."""
     ordered = sorted(values)
-    for step in range(1, column.high - column.low + 1):
+    for step in range(1, (column.high - column.low) // 2 + 1):
         if ordered == list(range(column.low, column.high + 1, step)):
             return "*" if step == 1 else f"*/{step}"
     runs: list[list[int]] = []
@@ -133,8 +133,8 @@ def _term_from_celery(term: str, whole: str, column: _Column) -> str:
     low = _number(first, whole, column)
     high = low if last is None else _number(last, whole, column)
     if low <= high:
-        ends = str(low) if last is None else f"{low}-{high}"
-        return ends if step is None or last is None else f"{ends}/{step}"
+        ends = str(low) if low == high else f"{low}-{high}"
+        return ends if step is None or low == high else f"{ends}/{step}"
     # Celery lets a range run over the end of its column (`22-4`, `fri-mon`); cron does not.
     around = [*range(low, column.high + 1), *range(column.low, high + 1)]
     return ",".join(str(value) for value in around[:: int(step or 1) or 1])

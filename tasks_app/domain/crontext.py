@@ -56,7 +56,8 @@ def compiled(expr: str) -> CronSim:
 
 def checked(text: str) -> str:
     """`text` as a cron expression in its normal form, or a ScheduleError that points at the first wrong term."""
-    words = [(match.group().upper(), match.start()) for match in re.finditer(r"\S+", text)]
+    words = [(_ranges_of_one(match.group().upper()), match.start()) for match in re.finditer(r"\S+", text)]
+    _refuse_year(words)
     if len(words) not in (5, 6):
         raise _wrong_count(words)
     for (word, position), field in zip(words, _FIELDS[-len(words) :], strict=True):
@@ -72,18 +73,25 @@ def checked(text: str) -> str:
     return expr
 
 
+def _ranges_of_one(word: str) -> str:
+    """`5-5/15` is 5 alone; cronsim would read it as `5/15`."""
+    return re.sub(r"\b(\w+)-\1/\d+\b", r"\1", word, flags=re.ASCII)
+
+
 def _wrong_count(words: list[tuple[str, int]]) -> ScheduleError:
-    count = len(words)
-    if count == 7:
-        first_six = " ".join(word.replace("?", "*") for word, _ in words[:6])
-        return ScheduleError(
-            "A cron expression has 5 fields, or 6 with seconds first; a year is not one of them.",
-            words[6][1],
-            first_six,
-        )
-    message = f"A cron expression has 5 fields (minute, hour, day, month, weekday) or 6 (seconds first), not {count}."
-    padded = " ".join([*(word for word, _ in words), *["*"] * (5 - count)])
-    return ScheduleError(message, words[-1][1], padded)
+    message = (
+        f"A cron expression has 5 fields (minute, hour, day, month, weekday) or 6 (seconds first), not {len(words)}."
+    )
+    padded = [*(word for word, _ in words), *["*"] * (5 - len(words))]
+    return ScheduleError(message, words[-1][1], " ".join(padded))
+
+
+def _refuse_year(words: list[tuple[str, int]]) -> None:
+    """Quartz and some libraries put a year last."""
+    last, position = words[-1]
+    if len(words) == 7 or (len(words) == 6 and re.fullmatch(r"(19|20)\d\d", last, re.ASCII)):
+        rest = " ".join(word for word, _ in words[:-1]).replace("?", "*")
+        raise ScheduleError("A year is not a field of a cron expression.", position, rest)
 
 
 def _check_field(words: list[tuple[str, int]], word: str, position: int, field: _Field) -> None:
@@ -98,6 +106,8 @@ def _problem(term: str, field: _Field) -> str | None:
     """What is wrong with one comma-separated term of a field; None if nothing is."""
     if step := _step_too_long(term, field):
         return f"A step of {step} never comes round in {field.name}, which takes {field.takes}."
+    if term == "?":
+        return f"'?' is another scheduler's sign for any {field.name}; here it is '*'."
     before = _FIELDS.index(field)
     if term and _accepts(" ".join(["*"] * before + [term] + ["*"] * (5 - before))):
         return None

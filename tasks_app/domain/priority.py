@@ -18,7 +18,7 @@ def number_for(value: str | int) -> int:
         text = value.strip().lower()
         if text in NUMBERS:
             return NUMBERS[text]
-        value = int(text) if len(text) == 1 and text.isdecimal() else -1
+        value = int(text) if len(text) == 1 and text in "0123456789" else -1
     if isinstance(value, bool) or not isinstance(value, int) or not LOWEST <= value <= HIGHEST:
         raise ValueError(f"A priority is {', '.join(NUMBERS)} or a number from {LOWEST} to {HIGHEST}.")
     return value

@@ -228,6 +228,11 @@ def test_days_of_month_and_week_are_either_or_unless_one_is_a_star():
     assert [due.day for due in next_fires("0 0 */2 * 5", after=at(2026, 1, 1), count=3)] == [9, 23, 13]
 
 
+def test_a_range_of_one_with_a_step_is_that_one():
+    assert parse("5-5/15 23-23/24 * * *").text == "5 23 * * *"
+    assert [due.minute for due in next_fires("5-5/15,7 * * * *", after=at(2026, 1, 1), count=3)] == [5, 7, 5]
+
+
 def test_a_year_of_a_minutely_task_is_counted_without_replaying_it():
     spec = parse("* * * * *", timezone="Europe/Berlin")
     began = time.perf_counter()
