@@ -44,14 +44,15 @@ def update(
     by: User | None = None,
     whole: bool = False,
     expected_version: int | None = None,
+    expected_etag: str | None = None,
 ) -> TaskDefinition:
     """Edit a task. Changed content becomes a new version; executions that exist keep theirs.
 
-    `whole`: absent fields fall back to their defaults. `expected_version`: refuse when it is not the current one.
-    Opens a transaction.
+    `whole`: absent fields fall back to their defaults. `expected_version`, `expected_etag`: refuse when somebody else
+    has changed it since. Opens a transaction.
     """
     with transaction.atomic():
-        row, _ = editing.locked(definition, expected_version=expected_version)
+        row = editing.locked(definition, expected_version=expected_version, expected_etag=expected_etag)
         draft = editing.draft_after(row, changes, whole=whole)
         editing.write_head(row, draft)
         editing.write_version(row, draft, by=by)

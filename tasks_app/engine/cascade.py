@@ -38,8 +38,10 @@ def settle(ended: Sequence[Ended]) -> Settled:
     settled = Settled(ended=list(ended))
     wave, skips = list(ended), 0
     while wave:
+        # Dependents first: an end that completes a collection must not open the next one.
+        settled.ready += dependents.trigger(wave)
         ready, dead = links.count_down(_settle_inside(wave) + dependents.light_outside(wave))
-        settled.ready += ready + dependents.trigger(wave)
+        settled.ready += ready
         wave = [as_ended(row) for row in dead]
         settled.ended += wave
         skips += len(wave)

@@ -86,10 +86,7 @@ def _start(edge: Any, end: Ended) -> list[Any]:
 
 
 def _collect(edge: Any, end: Ended) -> None:
-    """Open the collecting execution when there is none, and refresh a link that an earlier end has lit already.
-
-    The link itself is lit by `light_outside` for an execution that was there; a new one is lit here by a second pass.
-    """
+    """Open the collecting execution when there is none. Its link is lit by `light_outside`, which comes after."""
     head = rows(_COLLECTING, {"id": edge.downstream_id})
     if not head or head[0].execution_id:
         return
@@ -108,5 +105,3 @@ def _collect(edge: Any, end: Ended) -> None:
         "UPDATE fleet_definition_head SET collecting_id = %(execution)s WHERE definition_id = %(definition)s",
         {"execution": opening.id, "definition": edge.downstream_id},
     )
-    fresh = [link for link in rows(_OUTSIDE, {"ids": [end.definition_id]}) if link.downstream_id == opening.id]
-    links.count_down(links.mark([(link, end.id, True) for link in fresh]))

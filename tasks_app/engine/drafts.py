@@ -4,7 +4,6 @@ Types, ranges and defaults stand here; whatever needs the registry, the settings
 `contents`, `edges` and `authoring`.
 """
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -129,6 +128,7 @@ def written(definition: TaskDefinition) -> dict[str, Any]:
     return {**head, **content_of(version)}
 
 
-def instant_limits(value: datetime | None, *, now: datetime) -> bool:
-    """Whether an instant lies within ten years of now: what lies beyond is a mistake in units."""
-    return value is None or abs((value - now).total_seconds()) <= TEN_YEARS_SECONDS
+def etag(definition: TaskDefinition) -> str:
+    """Changes with every edit of head or content; what `If-Match` is held against."""
+    version = definition.current_version
+    return f'"{version.number if version else 0}-{int(definition.updated_at.timestamp() * 1_000_000)}"'

@@ -9,10 +9,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
-from tasks_app.domain.refusals import Code, Refused, invalid
+from tasks_app.domain.refusals import Code, Refused
 from tasks_app.engine import ceilings, edges, enrolling
 from tasks_app.engine.contents import content_for
-from tasks_app.engine.drafts import Draft, content_of, written
+from tasks_app.engine.drafts import Draft, content_of, etag, written
 from tasks_app.engine.edges import Wish
 from tasks_app.engine.reading import read
 from tasks_app.models import DefinitionVersion, TaskDefinition
@@ -20,17 +20,18 @@ from tasks_app.models import DefinitionVersion, TaskDefinition
 CHANGED = "Somebody changed this task meanwhile: it is at version {now}. Read it again and repeat your change."
 
 
-def locked(definition: TaskDefinition, *, expected_version: int | None) -> tuple[TaskDefinition, DefinitionVersion]:
-    """The row under a lock, with its current version; refused when it is archived or not the version expected."""
-    row = TaskDefinition.objects.select_for_update().get(id=definition.id)
+def locked(definition: TaskDefinition, *, expected_version: int | None, expected_etag: str | None) -> TaskDefinition:
+    """The row under a lock, with its current version; refused when it is archived or not what the editor saw."""
+    row = TaskDefinition.objects.select_for_update().get(id=definition.pk)
     version = DefinitionVersion.objects.get(id=row.current_version_id)
     row.current_version = version
     if row.status == TaskDefinition.Status.ARCHIVED:
         raise Refused(Code.CONFLICT, "This task is archived and cannot be changed; clone it instead.")
-    if expected_version is not None and expected_version != version.number:
+    stale = expected_version is not None and expected_version != version.number
+    if stale or (expected_etag is not None and expected_etag != etag(row)):
         message = CHANGED.format(now=version.number)
         raise Refused(Code.CONFLICT, message, fields={"version": [message]})
-    return row, version
+    return row
 
 
 def draft_after(row: TaskDefinition, changes: Mapping[str, Any], *, whole: bool) -> Draft:
@@ -78,9 +79,3 @@ def write_assignees(row: TaskDefinition, draft: Draft) -> None:
     """Replace who is assigned. Requires a transaction."""
     people = enrolling.assignees([("", draft.assignees)])
     row.assignees.set(people.values())
-
-
-def refuse_status(status: str) -> None:
-    """Archiving is a verb of its own."""
-    if status not in {TaskDefinition.Status.ACTIVE, TaskDefinition.Status.PAUSED}:
-        raise invalid("status", "Give active or paused; to archive a task, delete it.")

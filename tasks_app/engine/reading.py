@@ -63,7 +63,7 @@ def field_errors(exc: ValidationError, *, model: type[BaseModel], at: str = "") 
             message = "This field is required."
         if row["type"] == "extra_forbidden":
             message = unknown(str(row["loc"][-1]), _names_at(model, row["loc"][:-1]), what="field")
-        found.setdefault(path(at, *row["loc"]), []).append(message)
+        found.setdefault(path(at, *row["loc"]) or "body", []).append(message)
     return found
 
 
