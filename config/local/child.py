@@ -16,7 +16,7 @@ import signal
 import sys
 from pathlib import Path
 
-PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_SET_CHILD_SUBREAPER, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 28, 36, 47, 2
 SECBIT_NO_SETUID_FIXUP = 4
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 CAPABILITY_VERSION_3 = 0x20080522
@@ -53,6 +53,11 @@ def die_with_parent(number: int) -> None:
     """Set after every change of user: the kernel forgets it whenever credentials change."""
     if sys.platform == "linux":
         _prctl(PR_SET_PDEATHSIG, number)
+
+
+def adopt_orphans() -> None:
+    """From now on orphaned descendants become this process's children. Called by `up`, not by a child."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def become(user: str, *, reach: list[Path]) -> None:

@@ -66,6 +66,10 @@ class Supervisor:
                 self.process.wait()
         remove_socket(self.folder)
 
+    @property
+    def pid(self) -> int:
+        return self.process.pid if self.process is not None else 0
+
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 

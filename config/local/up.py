@@ -10,7 +10,7 @@ import os
 import time
 from contextlib import ExitStack
 
-from config.local import database, postgres, report, valkey
+from config.local import database, orphans, postgres, report, valkey
 from config.local.chosen_ports import ChosenPorts, choose
 from config.local.embedded import Embedded
 from config.local.folder import DataFolder, write_json
@@ -35,6 +35,7 @@ def up(folder: DataFolder, wishes: Wishes) -> None:
         lock = stack.enter_context(only_one(folder, say=report.say))
         try:
             raise_stop()
+            orphans.adopt()
             _run(stack, folder, wishes, lock)
         except Stop:
             report.stopping(wishes.task_soft_shutdown_seconds)
@@ -49,6 +50,7 @@ def _run(stack: ExitStack, folder: DataFolder, wishes: Wishes, lock: int) -> Non
     addresses = _addresses(wishes, chosen, servers)
     env = environment(folder, addresses)
     _prepare(folder, wishes, env)
+    stack.callback(_end_orphans, servers)
     supervisor = stack.enter_context(
         Supervisor(folder, env=env, soft_shutdown_seconds=wishes.task_soft_shutdown_seconds, keep_fds=(lock,))
     )
@@ -110,3 +112,14 @@ def _stay(supervisor: Supervisor, servers: dict[str, Embedded]) -> None:
             if not server.is_running():
                 report.say(f"{server.name} ended by itself (see {server.log_file}); starting it again.")
                 server.start()
+        orphans.collect(known=[*_pids(servers), supervisor.pid])
+
+
+def _end_orphans(servers: dict[str, Embedded]) -> None:
+    """After the programs, before the servers: a worker's keeper still has a last word for the database."""
+    if ended := orphans.end(known=_pids(servers)):
+        report.say(f"Ended what outlived its program: {', '.join(ended)}")
+
+
+def _pids(servers: dict[str, Embedded]) -> list[int]:
+    return [server.process.pid for server in servers.values() if server.process is not None]

@@ -100,6 +100,7 @@ def test_a_killed_server_starts_again_although_its_pid_file_names_a_living_proce
     pid_file = tmp_path / "pg" / "data" / "postmaster.pid"
     account = pid_file.owner()
     somebody = spawn(["sleep", "600"], log=tmp_path / "log", death_signal=signal.SIGTERM, user=account)
+    eventually(lambda: psutil.Process(somebody.pid).name() == "sleep")
     pid_file.write_text("\n".join([str(somebody.pid), *pid_file.read_text().splitlines()[1:]]) + "\n")
 
     with somebody:
