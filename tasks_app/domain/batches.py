@@ -7,8 +7,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from tasks_app.domain.states import FINAL, State
+
+_S = TypeVar("_S", bound=str)  # a State, or its word
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Progress:
     estimated_seconds_left: float | None
 
 
-def progress(counts: Mapping[State | str, int], *, started_at: datetime | None, now: datetime) -> Progress:
+def progress(counts: Mapping[_S, int], *, started_at: datetime | None, now: datetime) -> Progress:
     """The progress of executions counted by state. Nothing to do is done."""
     total = sum(counts.values())
     done = sum(count for state, count in counts.items() if State(state) in FINAL)

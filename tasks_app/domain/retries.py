@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from executors.errors import RETRYABLE_KINDS as RETRYABLE
+from executors.errors import RETRYABLE_KINDS
 
+RETRYABLE = RETRYABLE_KINDS
 WORKER_LOST = "worker_lost"
 # A server may ask for a longer wait than our own backoff would; beyond this we try anyway.
 LONGEST_RETRY_AFTER = timedelta(hours=1)

@@ -61,13 +61,13 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("expr", "first"), IN_USE)
-def test_an_expression_in_use_fires_when_cron_would(expr, first):
+def test_an_expression_in_use_fires_when_cron_would(expr: str, first: str) -> None:
     assert f"{next_fires(expr, after=NEW_YEAR, count=1)[0]:%Y-%m-%d %H:%M:%S}" == first
     assert describe(expr).endswith("(UTC)")
 
 
 @pytest.mark.parametrize(("expr", "reason"), REFUSED)
-def test_an_expression_of_another_dialect_is_refused_with_a_reason_and_its_translation(expr, reason):
+def test_an_expression_of_another_dialect_is_refused_with_a_reason_and_its_translation(expr: str, reason: str) -> None:
     with pytest.raises(ScheduleError, match=re.escape(reason)) as refused:
         parse(expr)
     assert next_fires(refused.value.suggestion, after=NEW_YEAR, count=1)

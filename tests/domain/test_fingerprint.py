@@ -28,7 +28,7 @@ from tasks_app.domain.fingerprint import fingerprint, masked
         ("it  broke\n twice", "It broke TWICE", "it broke twice"),
     ],
 )
-def test_details_do_not_make_another_error(one, other, mask):
+def test_details_do_not_make_another_error(one: str, other: str, mask: str) -> None:
     assert masked(one) == masked(other) == mask
     assert fingerprint("timeout", one) == fingerprint("timeout", other)
 
@@ -42,27 +42,27 @@ def test_details_do_not_make_another_error(one, other, mask):
         ("decade of facade", "defaced"),
     ],
 )
-def test_different_words_make_another_error(one, other):
+def test_different_words_make_another_error(one: str, other: str) -> None:
     assert fingerprint("network_error", one) != fingerprint("network_error", other)
 
 
-def test_the_kind_belongs_to_the_error():
+def test_the_kind_belongs_to_the_error() -> None:
     assert fingerprint("timeout", "gone") != fingerprint("network_error", "gone")
 
 
-def test_a_fingerprint_is_the_same_for_ever():
+def test_a_fingerprint_is_the_same_for_ever() -> None:
     assert fingerprint("timeout", "HTTP 503 after 1.25 s") == "1e7f17f65abcffeb"
 
 
 @given(kind=st.text(max_size=20), message=st.text(max_size=300))
-def test_any_message_has_one_and_masking_again_changes_nothing_that_matters(kind, message):
+def test_any_message_has_one_and_masking_again_changes_nothing_that_matters(kind: str, message: str) -> None:
     found = fingerprint(kind, message)
     assert len(found) == 16 and int(found, 16) >= 0
     assert found == fingerprint(kind, f"  {message}\n")
 
 
 @pytest.mark.parametrize("piece", ["'", '"', "a/", "/", "0x", "f0", "http://", "1.", "-", "a1b2c3d4", "\\"])
-def test_a_hostile_message_takes_no_time(piece):
+def test_a_hostile_message_takes_no_time(piece: str) -> None:
     began = time.perf_counter()
     fingerprint("timeout", piece * 500_000)
     assert time.perf_counter() - began < 0.1

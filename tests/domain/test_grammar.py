@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -75,24 +76,24 @@ CALENDARS = [
 
 
 @pytest.mark.parametrize(("text", "normal", "step"), MEANINGS)
-def test_an_interval_in_any_of_its_forms_has_one_meaning_and_one_normal_form(text, normal, step):
+def test_an_interval_in_any_form_has_one_meaning_and_one_normal_form(text: str, normal: str, step: timedelta) -> None:
     spec = parse(text)
     assert (spec.kind, spec.text, spec.step) == ("interval", normal, step)
 
 
 @pytest.mark.parametrize(("text", "normal", "expr"), CALENDARS)
-def test_a_calendar_phrase_or_cron_expression_becomes_cron(text, normal, expr):
+def test_a_calendar_phrase_or_cron_expression_becomes_cron(text: str, normal: str, expr: str) -> None:
     spec = parse(text)
     assert (spec.kind, spec.text, spec.expr) == ("cron", normal, expr)
 
 
 @pytest.mark.parametrize("text", [None, "", "   ", "manual", "Manual", "null"])
-def test_no_schedule_is_a_manual_one(text):
+def test_no_schedule_is_a_manual_one(text: str) -> None:
     assert parse(text).kind == "manual"
 
 
 @pytest.mark.parametrize("text", ["Real-time", "realtime", "REAL TIME"])
-def test_real_time_is_the_smallest_interval_the_operator_allows(text):
+def test_real_time_is_the_smallest_interval_the_operator_allows(text: str) -> None:
     assert parse(text, minimum_interval=timedelta(seconds=10)).step == timedelta(seconds=10)
 
 
@@ -107,7 +108,7 @@ def test_real_time_is_the_smallest_interval_the_operator_allows(text):
         ("2026-10-25T02:30", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),  # shown twice: the first time
     ],
 )
-def test_a_single_date_without_an_offset_is_meant_in_the_schedules_zone(text, at):
+def test_a_single_date_without_an_offset_is_meant_in_the_schedules_zone(text: str, at: datetime) -> None:
     spec = parse(text, timezone="Europe/Berlin")
     assert (spec.kind, spec.at) == ("once", at)
     assert parse(spec.text, timezone="Europe/Berlin") == spec
@@ -141,12 +142,12 @@ WRONG = [
 ]  # fmt: skip
 
 
-def test_a_large_corpus_of_wrong_texts_is_collected():
+def test_a_large_corpus_of_wrong_texts_is_collected() -> None:
     assert len(set(WRONG)) == len(WRONG) >= 100
 
 
 @pytest.mark.parametrize("text", WRONG, ids=lambda text: repr(text[:40]))
-def test_a_wrong_text_is_refused_quickly_with_a_place_and_a_suggestion_that_is_right(text):
+def test_a_wrong_text_is_refused_quickly_with_a_place_and_a_suggestion_that_is_right(text: str) -> None:
     began = time.perf_counter()
     with pytest.raises(ScheduleError) as refused:
         parse(text)
@@ -157,7 +158,7 @@ def test_a_wrong_text_is_refused_quickly_with_a_place_and_a_suggestion_that_is_r
 
 
 @pytest.mark.parametrize("number", [5, 5.0, True, {"every": 5}, b"daily"])
-def test_anything_but_text_is_refused(number):
+def test_anything_but_text_is_refused(number: Any) -> None:
     with pytest.raises(ScheduleError, match="A schedule is text"):
         parse(number)
 
@@ -188,7 +189,7 @@ def test_anything_but_text_is_refused(number):
         ("CRON_TZ=Europe/Berlin 0 5 * * *", 0, "0 5 * * *"),
     ],
 )
-def test_the_refusal_points_at_the_mistake_and_mends_it(text, position, suggestion):
+def test_the_refusal_points_at_the_mistake_and_mends_it(text: str, position: int, suggestion: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         parse(text)
     assert (refused.value.position, refused.value.suggestion) == (position, suggestion)
@@ -198,7 +199,7 @@ def test_the_refusal_points_at_the_mistake_and_mends_it(text, position, suggesti
     ("zone", "suggestion"),
     [("Europe/Berln", "Europe/Berlin"), ("utc+", "UTC"), ("", "UTC"), ("../etc/passwd", "UTC"), ("Europe", "UTC")],
 )
-def test_an_unknown_time_zone_is_refused_with_the_nearest_one(zone, suggestion):
+def test_an_unknown_time_zone_is_refused_with_the_nearest_one(zone: str, suggestion: str) -> None:
     with pytest.raises(ScheduleError) as refused:
         parse("daily", timezone=zone)
     assert "is not a time zone" in refused.value.message
@@ -224,7 +225,7 @@ def test_an_unknown_time_zone_is_refused_with_the_nearest_one(zone, suggestion):
         ("manual", 3600, True),
     ],
 )
-def test_nothing_may_come_more_often_than_the_operator_allows(text, minimum, accepted):
+def test_nothing_may_come_more_often_than_the_operator_allows(text: str, minimum: int, accepted: bool) -> None:
     allowed = timedelta(seconds=minimum)
     if accepted:
         assert parse(text, minimum_interval=allowed)
@@ -244,7 +245,7 @@ phrases = st.one_of(
 
 
 @given(text=st.one_of(phrases, cron_expressions()), zone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Chatham"]))
-def test_parsing_the_normal_form_gives_the_same_schedule(text, zone):
+def test_parsing_the_normal_form_gives_the_same_schedule(text: str, zone: str) -> None:
     try:
         spec = parse(text, timezone=zone)
     except ScheduleError as refused:
@@ -255,7 +256,7 @@ def test_parsing_the_normal_form_gives_the_same_schedule(text, zone):
 
 
 @given(text=st.text(max_size=60) | st.text("0123456789*/,-#LW? amepvryhdot:@PTZ", max_size=40))
-def test_any_text_is_either_a_schedule_or_refused_with_a_right_suggestion(text):
+def test_any_text_is_either_a_schedule_or_refused_with_a_right_suggestion(text: str) -> None:
     try:
         spec = parse(text)
     except ScheduleError as refused:
@@ -276,5 +277,5 @@ def test_any_text_is_either_a_schedule_or_refused_with_a_right_suggestion(text):
         ("", "Only when started by hand or by another task"),
     ],
 )
-def test_a_schedule_is_told_in_plain_words(text, words):
+def test_a_schedule_is_told_in_plain_words(text: str, words: str) -> None:
     assert describe(text, timezone="Europe/Berlin") == words

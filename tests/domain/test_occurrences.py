@@ -1,6 +1,7 @@
 """What becomes of due instants."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ def minutely(count: int, *, until: datetime = NOON) -> list[datetime]:
     return [until - MINUTE * back for back in range(count - 1, -1, -1)]
 
 
-def plan(due, **values) -> Plan:
+def plan(due: Any, **values: Any) -> Plan:
     values = {"now": NOON + timedelta(seconds=5), "misfire_window": MINUTE, **values}
     return decide(due, **values)
 
@@ -25,43 +26,43 @@ def causes(result: Plan) -> list[tuple[datetime, str]]:
     return [(run.due_at, run.cause.value) for run in result.runs]
 
 
-def test_what_is_due_now_runs_on_schedule():
+def test_what_is_due_now_runs_on_schedule() -> None:
     assert plan([NOON]) == Plan((Run(NOON, Cause.SCHEDULE),))
     assert plan([]) == Plan()
 
 
-def test_a_stall_shorter_than_the_misfire_window_throws_nothing_away():
+def test_a_stall_shorter_than_the_misfire_window_throws_nothing_away() -> None:
     due = [NOON - timedelta(seconds=10 * back) for back in range(5, -1, -1)]
     assert causes(plan(due)) == [(instant, "schedule") for instant in due]
 
 
-def test_the_edge_of_the_window_still_runs_and_a_moment_later_it_is_missed():
-    late = {"catch_up": "none", "now": NOON + MINUTE}
+def test_the_edge_of_the_window_still_runs_and_a_moment_later_it_is_missed() -> None:
+    late: dict[str, Any] = {"catch_up": "none", "now": NOON + MINUTE}
     assert causes(plan([NOON], **late)) == [(NOON, "schedule")]
     late["now"] += timedelta(microseconds=1)
     assert plan([NOON], **late) == Plan(missed=(Gap(NOON, NOON, 1, "scheduler down"),))
 
 
-def test_after_an_outage_none_runs_none_and_records_one_gap():
+def test_after_an_outage_none_runs_none_and_records_one_gap() -> None:
     due = minutely(100, until=NOON - 5 * MINUTE)
     assert plan(due, catch_up="none") == Plan(missed=(Gap(due[0], due[-1], 100, "scheduler down"),))
 
 
-def test_after_an_outage_latest_runs_the_newest_once():
+def test_after_an_outage_latest_runs_the_newest_once() -> None:
     due = minutely(100, until=NOON - 5 * MINUTE)
     result = plan(due)
     assert causes(result) == [(due[-1], "catch_up")]
     assert result.missed == (Gap(due[0], due[-2], 99, "scheduler down"),)
 
 
-def test_latest_catches_nothing_up_when_the_next_is_due_anyway():
+def test_latest_catches_nothing_up_when_the_next_is_due_anyway() -> None:
     due = minutely(10)
     result = plan(due)
     assert causes(result) == [(NOON, "schedule")]
     assert result.missed == (Gap(due[0], due[-2], 9, "scheduler down"),)
 
 
-def test_all_runs_as_many_as_allowed_the_newest_kept_the_oldest_first():
+def test_all_runs_as_many_as_allowed_the_newest_kept_the_oldest_first() -> None:
     due = minutely(10)
     result = plan(due, catch_up="all", limit=3)
     assert causes(result) == [*((instant, "catch_up") for instant in due[6:9]), (NOON, "schedule")]
@@ -70,7 +71,7 @@ def test_all_runs_as_many_as_allowed_the_newest_kept_the_oldest_first():
     assert plan(due, catch_up="all").missed == ()
 
 
-def test_a_year_of_a_minutely_task_is_planned_from_its_ends():
+def test_a_year_of_a_minutely_task_is_planned_from_its_ends() -> None:
     count = 365 * 1440
     due = Backlog(NOON - MINUTE * (count - 1), NOON, count, tuple(minutely(5)))
     result = plan(due, catch_up="all", limit=3)
@@ -88,12 +89,12 @@ def test_a_year_of_a_minutely_task_is_planned_from_its_ends():
         {"count": 3, "recent": (NOON - 5 * MINUTE, NOON)},
     ],
 )
-def test_a_backlog_that_contradicts_itself_is_refused(values):
+def test_a_backlog_that_contradicts_itself_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="recent"):
         Backlog(**{"first": NOON - 5 * MINUTE, "last": NOON, "count": 6, **values})
 
 
-def test_a_backlog_that_does_not_reach_back_far_enough_is_refused_rather_than_guessed():
+def test_a_backlog_that_does_not_reach_back_far_enough_is_refused_rather_than_guessed() -> None:
     due = Backlog(NOON - MINUTE * 99, NOON, 100, tuple(minutely(3)))
     with pytest.raises(ValueError, match="reach back"):
         plan(due, catch_up="all", limit=3)
@@ -118,7 +119,7 @@ ON_TIME = [NOON - timedelta(seconds=20), NOON - timedelta(seconds=10), NOON]
         ("cancel", 1, 0, 1),
     ],
 )
-def test_runs_are_held_against_what_is_under_way(overlap, running, waiting, kept):
+def test_runs_are_held_against_what_is_under_way(overlap: str, running: int, waiting: int, kept: int) -> None:
     result = plan(ON_TIME, overlap=overlap, running=running, waiting=waiting)
     assert [run.due_at for run in result.runs] == ON_TIME[3 - kept :]
     left = ON_TIME[: 3 - kept]
@@ -135,9 +136,11 @@ def test_runs_are_held_against_what_is_under_way(overlap, running, waiting, kept
     waiting=st.integers(0, 2),
     window=st.integers(0, 5000),
 )
-def test_every_instant_runs_or_is_in_exactly_one_gap(offsets, catch_up, limit, overlap, running, waiting, window):
+def test_every_instant_runs_or_is_in_exactly_one_gap(
+    offsets: set[int], catch_up: CatchUp, limit: int, overlap: str, running: int, waiting: int, window: int
+) -> None:
     due = [NOON - timedelta(seconds=seconds) for seconds in sorted(offsets, reverse=True)]
-    values = {
+    values: dict[str, Any] = {
         "now": NOON,
         "misfire_window": timedelta(seconds=window),
         "catch_up": catch_up,
@@ -173,7 +176,7 @@ def test_every_instant_runs_or_is_in_exactly_one_gap(offsets, catch_up, limit, o
         (121, 500, "late"),
     ],
 )
-def test_an_occurrence_is_flagged_by_its_grace(began, now, flag):
+def test_an_occurrence_is_flagged_by_its_grace(began: Any, now: Any, flag: str) -> None:
     began_at = None if began is None else NOON + timedelta(seconds=began)
     grace = timedelta(seconds=120)
     assert punctuality(NOON, began_at=began_at, now=NOON + timedelta(seconds=now), grace=grace) == flag

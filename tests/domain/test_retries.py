@@ -2,6 +2,7 @@
 
 import math
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 from tasks_app.domain.retries import RETRYABLE, GiveUp, Retry, RetryPolicy, decide
 
 
-def after(policy=None, *, kind="timeout", used=0, retry_after=None, idempotent=True, chance=1.0):
+def after(
+    policy: RetryPolicy | None = None,
+    *,
+    kind: str = "timeout",
+    used: int = 0,
+    retry_after: float | None = None,
+    idempotent: bool = True,
+    chance: float = 1.0,
+) -> Retry | GiveUp:
     return decide(
         policy or RetryPolicy(),
         kind=kind,
@@ -21,34 +30,34 @@ def after(policy=None, *, kind="timeout", used=0, retry_after=None, idempotent=T
     )
 
 
-def seconds(decision) -> float:
+def seconds(decision: Retry | GiveUp) -> float:
     assert isinstance(decision, Retry)
     return decision.delay.total_seconds()
 
 
-def test_by_default_delays_double_from_one_second_and_three_retries_are_made():
+def test_by_default_delays_double_from_one_second_and_three_retries_are_made() -> None:
     assert [seconds(after(used=used)) for used in range(3)] == [1, 2, 4]
     assert after(used=3) == GiveUp("3 of 3 retries are used.")
 
 
-def test_delays_never_grow_beyond_the_longest():
+def test_delays_never_grow_beyond_the_longest() -> None:
     policy = RetryPolicy(max_retries=100_000)
     assert seconds(after(policy, used=5)) == 30
     assert seconds(after(policy, used=99_999)) == 30
 
 
-def test_jitter_shortens_a_delay_by_at_most_its_share():
+def test_jitter_shortens_a_delay_by_at_most_its_share() -> None:
     assert seconds(after(used=2, chance=0.0)) == 2
     assert seconds(after(RetryPolicy(jitter=0), used=2, chance=0.0)) == 4
     assert seconds(after(RetryPolicy(jitter=1), used=2, chance=0.0)) == 0
 
 
 @pytest.mark.parametrize("kind", sorted(RETRYABLE))
-def test_without_conditions_all_four_kinds_are_retried(kind):
+def test_without_conditions_all_four_kinds_are_retried(kind: str) -> None:
     assert isinstance(after(kind=kind), Retry)
 
 
-def test_conditions_name_the_only_kinds_that_are_retried():
+def test_conditions_name_the_only_kinds_that_are_retried() -> None:
     only_network = RetryPolicy(retry_conditions=frozenset({"network_error"}))
     assert isinstance(after(only_network, kind="network_error"), Retry)
     assert after(only_network, kind="timeout") == GiveUp("A failure of kind timeout is not retried.")
@@ -56,31 +65,31 @@ def test_conditions_name_the_only_kinds_that_are_retried():
 
 
 @pytest.mark.parametrize("kind", ["invalid_config", "auth_failed", "not_found", "execution_error", "unheard_of"])
-def test_permanent_and_unknown_kinds_are_not_retried(kind):
+def test_permanent_and_unknown_kinds_are_not_retried(kind: str) -> None:
     assert isinstance(after(kind=kind), GiveUp)
 
 
-def test_a_lost_worker_is_retried_whatever_the_conditions_if_running_twice_does_no_harm():
+def test_a_lost_worker_is_retried_whatever_the_conditions_if_running_twice_does_no_harm() -> None:
     policy = RetryPolicy(retry_conditions=frozenset())
     assert isinstance(after(policy, kind="worker_lost"), Retry)
     assert isinstance(after(policy, kind="worker_lost", idempotent=False), GiveUp)
     assert isinstance(after(policy, kind="worker_lost", used=3), GiveUp)
 
 
-def test_what_the_server_asked_for_is_waited_even_beyond_our_longest_delay():
+def test_what_the_server_asked_for_is_waited_even_beyond_our_longest_delay() -> None:
     assert seconds(after(kind="rate_limit", retry_after=120)) == 120
     assert seconds(after(kind="rate_limit", retry_after=0.5)) == 1
     assert seconds(after(kind="rate_limit", retry_after=0.75, chance=0.0)) == 0.75
 
 
-def test_a_server_that_asks_for_days_is_tried_again_after_an_hour_or_our_own_longest_delay():
+def test_a_server_that_asks_for_days_is_tried_again_after_an_hour_or_our_own_longest_delay() -> None:
     assert seconds(after(kind="rate_limit", retry_after=86_400 * 3)) == 3600
     patient = RetryPolicy(max_delay_ms=7_200_000)
     assert seconds(after(patient, kind="rate_limit", retry_after=math.inf)) == 7200
 
 
 @pytest.mark.parametrize("nonsense", [-5.0, 0.0, math.nan])
-def test_a_senseless_wish_of_the_server_is_ignored(nonsense):
+def test_a_senseless_wish_of_the_server_is_ignored(nonsense: float) -> None:
     assert seconds(after(kind="rate_limit", retry_after=nonsense)) == 1
 
 
@@ -96,7 +105,7 @@ def test_a_senseless_wish_of_the_server_is_ignored(nonsense):
         ({"retry_conditions": frozenset({"sometimes"})}, "retry_conditions"),
     ],
 )
-def test_an_impossible_policy_is_refused_by_the_name_of_its_field(values, field):
+def test_an_impossible_policy_is_refused_by_the_name_of_its_field(values: dict[str, Any], field: str) -> None:
     with pytest.raises(ValueError, match=field):
         RetryPolicy(**values)
 
@@ -117,7 +126,9 @@ def test_an_impossible_policy_is_refused_by_the_name_of_its_field(values, field)
     idempotent=st.booleans(),
     chance=st.floats(0, 1, exclude_max=True),
 )
-def test_every_decision_keeps_its_bounds(policy, kind, used, retry_after, idempotent, chance):
+def test_every_decision_keeps_its_bounds(
+    policy: RetryPolicy, kind: str, used: int, retry_after: float | None, idempotent: bool, chance: float
+) -> None:
     decision = decide(
         policy,
         kind=kind,
