@@ -14,10 +14,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    InsecureRequestWarning,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.util.connection import create_connection
 
 from executors import watch
@@ -31,6 +38,8 @@ CONNECT_SECONDS = 10.0
 CHUNK = 65536
 USER_AGENT = "Taskfleet"
 _HARMLESS = {"Accept", "Accept-Encoding", "Accept-Language", "Content-Length", "Content-Type", "User-Agent"}
+
+urllib3.disable_warnings(InsecureRequestWarning)  # not to check a certificate is written in the task's own config
 
 
 class GuardedSession(requests.Session):
@@ -75,7 +84,7 @@ class GuardedSession(requests.Session):
                 with self.send(
                     prepared, stream=True, timeout=limits, allow_redirects=follow, verify=checked
                 ) as response:
-                    tls = _tls_of(response)
+                    tls = getattr(response.raw.connection, "tls", None)
                     body, whole = _read(response.raw, max_bytes)
         except (requests.RequestException, HTTPError, OSError) as exc:
             raise _in_words(exc, str(request.url)) from exc
@@ -148,16 +157,28 @@ class _Guarded(HTTPConnection):
         try:
             found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as exc:
-            raise NameResolutionError(host, self, _as_gaierror(exc)) from exc
+            reason = _as_gaierror(exc)
+            raise NameResolutionError(host, self, reason) from reason
         addresses = [str(row[4][0]) for row in found]
         for address in addresses:
             self.egress.check_address(address, host=host)
         return addresses
 
 
+class _GuardedTLS(_Guarded, HTTPSConnection):
+    tls: Mapping[str, str] | None = None
+
+    def connect(self) -> None:
+        """Notes what was negotiated now: a connection that the answer closes no longer knows."""
+        super().connect()
+        if isinstance(self.sock, ssl.SSLSocket):
+            expires = str((self.sock.getpeercert() or {}).get("notAfter", ""))
+            self.tls = {"version": self.sock.version() or "", "expires": expires}
+
+
 def _pool_classes(egress: Egress) -> dict[str, type]:
     plain = type("GuardedHTTP", (_Guarded,), {"egress": egress})
-    secure = type("GuardedHTTPS", (_Guarded, HTTPSConnection), {"egress": egress})
+    secure = type("GuardedHTTPS", (_GuardedTLS,), {"egress": egress})
     return {
         "http": type("GuardedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("GuardedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
@@ -191,14 +212,6 @@ def _read(raw: HTTPResponse, max_bytes: int) -> tuple[bytes, bool]:
             return bytes(body), True
         body += chunk
     return bytes(body[:max_bytes]), False
-
-
-def _tls_of(response: requests.Response) -> Mapping[str, str] | None:
-    sock = getattr(getattr(response.raw, "connection", None), "sock", None)
-    if not isinstance(sock, ssl.SSLSocket):
-        return None
-    certificate = sock.getpeercert() or {}
-    return {"version": sock.version() or "", "expires": str(certificate.get("notAfter", ""))}
 
 
 def _in_words(exc: Exception, url: str) -> Exception:

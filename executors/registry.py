@@ -65,7 +65,10 @@ def load(extra: Iterable[str] = ()) -> None:
     for entry in metadata.entry_points(group=ENTRY_POINTS):
         _add(entry.name, entry.value)
     for path in extra:
-        _add(_import(path).task_type, path)
+        try:
+            _add(_import(path).task_type, path)
+        except ImportError as exc:
+            raise RegistryError(f"The executor {path} cannot be imported: {exc}. Correct its path.") from exc
 
 
 def slug_of(task_type: str) -> str:
