@@ -27,7 +27,7 @@ RUNNING, STOPPED_STATES = "RUNNING", frozenset({"STOPPED", "EXITED", "FATAL"})
 
 
 class NotRunning(Exception):
-    """No supervisor answers on this folder's socket."""
+    """No supervisor that takes orders answers on this folder's socket."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class Control:
         transport = SupervisorTransport(None, None, serverurl=f"unix://{path}")
         try:
             yield xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+        except xmlrpc.client.Fault as error:  # it is on its way out, or was asked for what cannot be
+            raise NotRunning(f"the supervisor answers {error.faultString}") from None
         except (OSError, xmlrpc.client.ProtocolError) as error:
             raise NotRunning(f"no supervisor answers on {path}: {error}") from None
         finally:

@@ -143,6 +143,7 @@ class Server(Embedded):
             "max_connections=200",
             "timezone=UTC",
             "log_timezone=UTC",
+            "log_checkpoints=off",
             # A failing statement carries its values; they are not for a log.
             "log_min_error_statement=panic",
             "log_error_verbosity=terse",

@@ -16,6 +16,7 @@ from pathlib import Path
 from config.local.control import Control, NotRunning, ProgramState
 
 LOG_LINES = 8
+SAY_EVERY_SECONDS = 15.0
 
 
 class NotReady(Exception):
@@ -30,6 +31,7 @@ def wait_until_ready(
     env: Mapping[str, str],
     within_seconds: float,
     still_alive: Callable[[], bool],
+    say: Callable[[str], None],
 ) -> None:
     """`expected` are the names of the programs that shall run. Raises NotReady."""
     workers = sum(name.startswith("worker-") for name in expected)
@@ -38,11 +40,14 @@ def wait_until_ready(
         lambda: [] if _answers(live_url) else [f"web does not answer on {live_url}"],
         lambda: _silent_workers(workers, env),
     ]
-    deadline = time.monotonic() + within_seconds
+    began = said = time.monotonic()
     for check in checks:
         while problems := check():
-            if not still_alive() or time.monotonic() > deadline:
+            if not still_alive() or time.monotonic() > began + within_seconds:
                 raise NotReady(_explanation(control, problems))
+            if time.monotonic() > said + SAY_EVERY_SECONDS:
+                said = time.monotonic()
+                say(f"Still waiting: {'; '.join(problems)}")
             time.sleep(0.2)
 
 

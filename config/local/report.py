@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -12,11 +13,14 @@ from config.local.surroundings import FLOWER_USER, Addresses
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    # A closed terminal must not keep anybody from stopping a fleet in order.
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
 
 
 def complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def starting(folder: DataFolder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from types import FrameType
@@ -24,7 +25,8 @@ def _first(number: int, frame: FrameType | None) -> None:
 
 
 def _again(number: int, frame: FrameType | None) -> None:
-    print("Already stopping: running work is being finished or handed back.", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print("Already stopping: running work is being finished or handed back.", file=sys.stderr, flush=True)
 
 
 def _handle_with(handler: object) -> None:

@@ -99,6 +99,7 @@ def _wait(supervisor: Supervisor, addresses: Addresses, env: dict[str, str], wis
         env=env,
         within_seconds=wishes.task_ready_seconds,
         still_alive=supervisor.is_running,
+        say=report.say,
     )
 
 

@@ -5,6 +5,7 @@ Called by `up` and by the tests. On 127.0.0.1 only, with a generated password th
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 
@@ -39,6 +40,7 @@ class Server(Embedded):
             [str(get_binary_path()), str(self.data_dir / "valkey.conf")],
             log=self.log_file,
             death_signal=self.death_signal,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
             keep_fds=(lock,),
         )
 
