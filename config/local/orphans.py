@@ -42,6 +42,7 @@ def end(*, known: Collection[int]) -> list[str]:
         with contextlib.suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(rest, timeout=PATIENCE_SECONDS)
+    collect(known=known)
     return sorted({_name(process) for process in rest})
 
 
