@@ -147,10 +147,16 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "tasks_app.api.openapi.Described",
     "DEFAULT_PAGINATION_CLASS": "tasks_app.api.pages.CreatedCursor",
     "EXCEPTION_HANDLER": "tasks_app.api.errors.handle",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["tasks_app.api.bodies.JsonParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["tasks_app.api.throttles.PerPerson"],
+    "DEFAULT_THROTTLE_RATES": {"user": "6000/min", "token": "60/min"},
+    # Addresses are the peer's own: a header anybody can write does not count as one.
+    "NUM_PROXIES": 0,
+    "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -161,6 +167,19 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "OAS_VERSION": "3.1.1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "tasks_app.api.openapi.with_errors",
+    ],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "TaskStatus": ["active", "paused", "archived"],
+        "WritableTaskStatus": ["active", "paused"],
+        "ExecutionState": "tasks_app.api.v1.execution_shapes.STATES",
+        "GroupState": ["running", "completed", "failed", "cancelled"],
+        "LinkState": ["open", "lit", "dead"],
+    },
 }
 SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1), "REFRESH_TOKEN_LIFETIME": timedelta(days=7)}
 UNFOLD = {

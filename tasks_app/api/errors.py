@@ -63,10 +63,15 @@ def answer(
     retry_after: float | None = None,
 ) -> Response:
     """The one shape."""
-    response = Response({"error": {"code": code, "message": message, "fields": dict(fields or {})}}, status=http_status)
+    response = Response(error_body(code, message, fields), status=http_status)
     if retry_after is not None:
         response["Retry-After"] = str(max(1, math.ceil(retry_after)))
     return response
+
+
+def error_body(code: str, message: str, fields: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
+    """The JSON of an error."""
+    return {"error": {"code": code, "message": message, "fields": dict(fields or {})}}
 
 
 def _refused(exc: Refused) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.contrib.auth.models import User
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
@@ -30,6 +31,7 @@ def once(method: View) -> View:
         def work() -> Answer:
             return _kept(method(view, request, *args, **kwargs))
 
+        assert isinstance(request.user, User), "only authenticated requests come here"
         found = answer_once(work, user=request.user, key=_checked(key), request_hash=fingerprint(request))
         return _repeated(found)
 

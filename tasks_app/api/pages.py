@@ -23,8 +23,8 @@ SIZE, LARGEST, LONGEST_CURSOR = 50, 500, 600
 class CreatedCursor(BasePagination):
     """Newest first by the database's `created_at`, then id; a view may name another `order`."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
-        order = getattr(view, "order", None) or Order()
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        order = getattr(view, "order", Order())
         position = decoded(request.query_params.get("cursor"), queryset, order)
         self.request = request
         self.page = keyset.page(queryset, order=order, size=size_of(request.query_params), position=position)
@@ -52,9 +52,9 @@ class CreatedCursor(BasePagination):
         return replace_query_param(self.request.build_absolute_uri(), "cursor", encoded(position))
 
 
-def size_of(query: Mapping[str, str]) -> int:
+def size_of(query: Mapping[str, str], *, default: int = SIZE) -> int:
     """The wished page size."""
-    text = query.get("page_size", str(SIZE))
+    text = query.get("page_size", str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= LARGEST):
         raise invalid("page_size", f"Give a whole number from 1 to {LARGEST}.")
     return int(text)

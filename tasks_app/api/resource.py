@@ -17,6 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from tasks_app.domain.refusals import Code, Refused
 from tasks_app.engine.reading import read, unknown, unstorable
+from tasks_app.queries.keyset import Order
 
 B = TypeVar("B", bound=BaseModel)
 M = TypeVar("M", bound=Model)
@@ -25,11 +26,14 @@ M = TypeVar("M", bound=Model)
 class Resource(GenericViewSet):
     """A view set that refuses what it does not know.
 
-    `extra_query` names the query parameters of an action beyond the filters and pages of `list`.
+    `extra_query` names the query parameters of an action beyond the filters and pages of `list`; `paged` the other
+    actions that have pages.
     """
 
     extra_query: ClassVar[Mapping[str, tuple[OpenApiParameter, ...]]] = {}
+    paged: ClassVar[frozenset[str]] = frozenset()
     lookup_field = "id"
+    order = Order()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -38,10 +42,11 @@ class Resource(GenericViewSet):
     def query_names(self) -> set[str]:
         """The query parameters the present action takes."""
         names = {parameter.name for parameter in self.extra_query.get(self.action or "", ())}
-        if self.action == "list":
+        if self.request.method == "GET" and (self.action == "list" or self.action in self.paged):
             names |= {"cursor", "page_size"} if self.paginator is not None else set()
-            filters = getattr(self, "filterset_class", None)
-            names |= set(filters.base_filters) if filters is not None else set()
+        filters = getattr(self, "filterset_class", None)
+        if self.action == "list" and filters is not None:
+            names |= set(filters.base_filters)
         return names
 
     @property
@@ -57,10 +62,8 @@ class Resource(GenericViewSet):
 
     def body(self, model: type[B], *, optional: bool = False) -> B:
         """The request's body, typed; `optional` takes an absent one as {}."""
-        data = self.request.data
-        if data in (None, "") and optional:
-            data = {}
-        return read(model, data)
+        data: Any = self.request.data
+        return read(model, {} if data is None and optional else data)
 
 
 def found(rows: QuerySet[M], given: Any) -> M:

@@ -23,7 +23,7 @@ class _Steady(BaseThrottle):
         rate = api_settings.DEFAULT_THROTTLE_RATES.get(self.scope)
         if not rate:
             return True
-        count, _, period = rate.partition("/")
+        count, _, period = str(rate).partition("/")
         seconds = PERIODS[period[:1]]
         key, now = f"throttle:{self.scope}:{self.ident(request)}", time.time()
         ends_at = max(now, cache.get(key, now)) + seconds / int(count)

@@ -6,21 +6,24 @@ and changes nothing. No execution is started here.
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 
-from tasks_app.domain.refusals import Refused
+from tasks_app.domain.refusals import Code, Refused
 from tasks_app.domain.states import OPEN
-from tasks_app.engine import ceilings, control, edges, editing, enrolling, scheduling
+from tasks_app.engine import ceilings, control, edges, editing, enrolling, schedule_wish, scheduling
 from tasks_app.engine.clock import once_more
 from tasks_app.engine.contents import content_for
-from tasks_app.engine.drafts import Draft, ScheduleDraft, written
+from tasks_app.engine.drafts import DependencyDraft, Draft, ScheduleDraft, written
 from tasks_app.engine.edges import Wish
 from tasks_app.engine.enrolling import Entry
 from tasks_app.engine.reading import path, read, refused
 from tasks_app.models import Dependency, Execution, Schedule, TaskDefinition
+
+EDGE_EXISTS = "This edge exists already; delete it to write it anew."
 
 
 def create(draft: Draft | Mapping[str, Any], *, by: User | None = None) -> TaskDefinition:
@@ -61,7 +64,7 @@ def update(
         if whole or "assignees" in changes:
             editing.write_assignees(row, draft)
         if whole or "schedule" in changes:
-            _set_schedule(row, draft.schedule, at="")
+            scheduling.set_schedules([_wish(row.id, draft.schedule)])
         if "status" in changes and draft.status != row.status:
             (control.pause if draft.status == "paused" else control.resume)(row, by=by)
     return TaskDefinition.objects.select_related("current_version").get(id=row.id)
@@ -99,6 +102,31 @@ def clone(definition: TaskDefinition, *, by: User | None = None, name: str) -> T
 
 
 @once_more
+def add_dependency(downstream: TaskDefinition, draft: Mapping[str, Any], *, by: User | None = None) -> Dependency:
+    """One more edge into a task. Opens a transaction."""
+    edge = read(DependencyDraft, draft)
+    with transaction.atomic():
+        edges.one_editor_at_a_time()
+        row = editing.locked(downstream, expected_version=None, expected_etag=None)
+        made = edges.found([Wish(row.id, "", [edge], "upstream")], by=by)[0]
+        if Dependency.objects.filter(upstream_id=made.upstream_id, downstream=row).exists():
+            raise Refused(
+                Code.CONFLICT, "This edge exists already.", fields={"upstream": ["This edge exists already."]}
+            )
+        edges.refuse_cycles([made], known=edges.above([made]), names={row.id: row.name}, at={row.id: "upstream"}, by=by)
+        made.save(force_insert=True)
+        TaskDefinition.objects.filter(id=row.id).update(updated_at=Now())
+    return made
+
+
+def remove_dependency(edge: Dependency, *, by: User | None = None) -> None:
+    """Take an edge away. Opens a transaction."""
+    with transaction.atomic():
+        edge.delete()
+        TaskDefinition.objects.filter(id=edge.downstream_id).update(updated_at=Now())
+
+
+@once_more
 def _create(drafts: Sequence[tuple[str, Draft | Mapping[str, Any]]], *, by: User | None) -> list[TaskDefinition]:
     entries = _judged(drafts)
     with transaction.atomic():
@@ -106,9 +134,7 @@ def _create(drafts: Sequence[tuple[str, Draft | Mapping[str, Any]]], *, by: User
         definitions = enrolling.enrol(entries, by=by)
         _connect(entries, by=by)
         ceilings.for_new({entry.id: entry.content for entry in entries})
-        for entry, definition in zip(entries, definitions, strict=True):
-            if entry.draft.schedule is not None:
-                _set_schedule(definition, entry.draft.schedule, at=entry.at)
+        _schedule(entries)
     return definitions
 
 
@@ -137,13 +163,22 @@ def _connect(entries: Sequence[Entry], *, by: User | None) -> None:
         edges.write(found)
 
 
-def _set_schedule(definition: TaskDefinition, draft: ScheduleDraft | None, *, at: str) -> None:
-    """Hand the schedule to its verb; the fields it complains about get their full path."""
-    given = {} if draft is None else draft.model_dump(exclude_unset=True)
-    try:
-        scheduling.set_schedule(definition, **{"text": None, **given})
-    except Refused as no:
-        fields = {path(at, field): messages for field, messages in no.fields.items()}
-        raise Refused(no.code, no.message, fields=fields) from None
-    if definition.status == TaskDefinition.Status.PAUSED:
-        scheduling.suspend(definition)
+def _schedule(entries: Sequence[Entry]) -> None:
+    """Schedules of new tasks, with the complaints about all of them together."""
+    wishes: list[schedule_wish.Wish] = []
+    problems: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.draft.schedule is not None:
+            try:
+                wishes.append(_wish(entry.id, entry.draft.schedule, at=entry.at))
+            except Refused as no:
+                problems |= no.fields
+    if problems:
+        raise refused(problems)
+    if wishes:
+        scheduling.set_schedules(wishes)
+
+
+def _wish(definition_id: UUID, draft: ScheduleDraft | None, *, at: str = "") -> schedule_wish.Wish:
+    given = {"text": None} if draft is None else draft.model_dump(exclude_unset=True)
+    return schedule_wish.Wish(definition_id=definition_id, at=at, **given)

@@ -25,7 +25,7 @@ def for_new(contents: Mapping[UUID, Contents]) -> None:
 
 
 def for_edited(definition_id: UUID, *, old: Contents, new: Contents) -> None:
-    """Bring the rows of an edited task in line; a shared key outlives the tasks that named it. Requires a transaction."""
+    """Bring the rows of an edited task in line; a shared key outlives its tasks. Requires a transaction."""
     if old["max_concurrent"] != new["max_concurrent"]:
         slots.set_limit(_own_key(definition_id), new["max_concurrent"])
     if new["concurrency_limit"] is not None:

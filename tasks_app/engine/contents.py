@@ -1,21 +1,23 @@
 """A draft's content judged: the columns of a version, with the defaults of the task type and of the operator.
 
-Called by `authoring` and by whoever checks a config without writing it. Touches no table.
+Called by `authoring`, and for the configs of single runs. Writes nothing.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 
 from executors import registry
-from executors.contract import Executor
+from executors.contract import Config, Executor
 from tasks_app.domain import priority
 from tasks_app.domain.policy import FleetPolicy
 from tasks_app.engine.clock import policy
 from tasks_app.engine.drafts import VERSION_FIELDS, Draft
 from tasks_app.engine.reading import path, refused, unknown
+from tasks_app.models import TaskDefinition
 
 CONFIG_BYTES = 256 * 1024
 
@@ -26,13 +28,16 @@ def content_for(draft: Draft, *, at: str = "", known: Mapping[str, Any] | None =
     `known` is content that was judged before: a config that did not change is not judged again.
     """
     problems: dict[str, list[str]] = {}
-    same = known is not None and draft.task_type == known["task_type"] and draft.config == known["config"]
-    executor, config = _executor(draft, problems), draft.config
-    if executor is not None and not same:
-        config = _config(executor, draft.config, problems)
     content = {field: getattr(draft, field) for field in VERSION_FIELDS}
-    content |= {"config": config, "priority": _priority(draft, problems)}
-    content |= _defaults(draft, executor, policy())
+    executor = _executor(draft.task_type, problems)
+    if executor is not None:
+        found: dict[str, list[str]] = {}
+        config = _read_config(executor, draft.config, found)
+        same = known is not None and (executor.task_type, draft.config) == (known["task_type"], known["config"])
+        problems |= {} if same else found
+        content |= _from_type(draft, executor, config)
+    content |= _from_policy(draft, policy())
+    content["priority"] = _priority(draft, problems)
     _check_pool(content["pool"], problems)
     _check_numbers(draft, problems)
     if problems:
@@ -40,35 +45,72 @@ def content_for(draft: Draft, *, at: str = "", known: Mapping[str, Any] | None =
     return content
 
 
-def run_config(task_type: str, config: Mapping[str, Any], overrides: Mapping[str, Any], *, at: str) -> dict[str, Any]:
-    """A version's config with one run's overrides over it, judged; what `trigger` takes as `overrides["config"]`."""
+def check_run_configs(wishes: Mapping[str, tuple[UUID, Mapping[str, Any]]]) -> None:
+    """Refuse configs of single runs that do not fit their task; a wish is (task id, config) by its path."""
+    ids = {id_ for id_, _ in wishes.values()}
+    rows = TaskDefinition.objects.filter(id__in=ids).select_related("current_version")
+    known = {row.id: row.current_version for row in rows if row.current_version}
     problems: dict[str, list[str]] = {}
-    _config(registry.get(task_type), {**config, **overrides}, problems)
+    for at, (id_, config) in wishes.items():
+        found: dict[str, list[str]] = {}
+        _read_config(registry.get(known[id_].task_type), {**known[id_].config, **config}, found)
+        problems.update({path(at, field.removeprefix("config").lstrip(".")): text for field, text in found.items()})
     if problems:
-        raise refused({path(at, field.removeprefix("config").lstrip(".")): text for field, text in problems.items()})
-    return dict(overrides)
+        raise refused(problems)
 
 
-def _executor(draft: Draft, problems: dict[str, list[str]]) -> Executor[Any] | None:
+def _executor(task_type: str, problems: dict[str, list[str]]) -> Executor[Any] | None:
     try:
-        return registry.get(draft.task_type)
+        return registry.get(task_type)
     except registry.TaskTypeUnavailable as exc:
         problems["task_type"] = [str(exc)]
     except registry.UnknownTaskType:
-        problems["task_type"] = [unknown(draft.task_type, list(registry.all_types()), what="task type")]
+        problems["task_type"] = [unknown(task_type, list(registry.all_types()), what="task type")]
     return None
 
 
-def _config(executor: Executor[Any], raw: Mapping[str, Any], problems: dict[str, list[str]]) -> dict[str, Any]:
+def _read_config(executor: Executor[Any], raw: Mapping[str, Any], problems: dict[str, list[str]]) -> Config | None:
+    """The typed config; what the type or the operator's settings object to goes into `problems`."""
     try:
-        config = registry.validate_config(executor.task_type, raw)
+        config = executor.config_model.model_validate(raw)
     except ValidationError as exc:
-        found = registry.config_errors(exc, model=executor.config_model)
-        problems.update({path("config", field): messages for field, messages in found.items()})
-        return {}
-    if len(json.dumps(config)) > CONFIG_BYTES:
-        problems["config"] = [f"The config is larger than {CONFIG_BYTES // 1024} KiB; keep large data elsewhere."]
-    return config
+        found = dict(registry.config_errors(exc, model=executor.config_model))
+    else:
+        found = dict(executor.check(config, settings=policy().executor_settings))
+        if len(json.dumps(raw)) > CONFIG_BYTES:
+            found[""] = [f"The config is larger than {CONFIG_BYTES // 1024} KiB; keep large data elsewhere."]
+    problems.update({path("config", field): list(messages) for field, messages in found.items()})
+    return None if found else config
+
+
+def _from_type(draft: Draft, executor: Executor[Any], config: Config | None) -> dict[str, Any]:
+    """What the task type says where the draft is silent. A config is kept as it was given, under published names."""
+    own_timeout = executor.timeout if executor.timeout != Executor.timeout else policy().default_timeout
+    repeatable = executor.is_idempotent(config) if config is not None else executor.idempotent
+    return {
+        "task_type": executor.task_type,
+        "config": draft.config if config is None else stored(config),
+        "pool": draft.pool or executor.pool,
+        "idempotent": repeatable if draft.idempotent is None else draft.idempotent,
+        "timeout_seconds": draft.timeout_seconds or own_timeout.total_seconds(),
+    }
+
+
+def stored(config: Config) -> dict[str, Any]:
+    """A typed config as JSON: only what was given, so that defaults of later versions still apply."""
+    return config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _from_policy(draft: Draft, fleet: FleetPolicy) -> dict[str, Any]:
+    """What the operator says where the draft is silent."""
+    starts = draft.trigger_on_dependencies
+    limit = fleet.dependency_timeout.total_seconds()
+    return {
+        "trigger_on_dependencies": "schedule" not in draft.model_fields_set if starts is None else starts,
+        "retry_conditions": None if draft.retry_conditions is None else sorted(set(draft.retry_conditions)),
+        "max_retries": fleet.max_retries if draft.max_retries is None else draft.max_retries,
+        "dependency_timeout_seconds": draft.dependency_timeout_seconds or limit,
+    }
 
 
 def _priority(draft: Draft, problems: dict[str, list[str]]) -> int:
@@ -79,32 +121,9 @@ def _priority(draft: Draft, problems: dict[str, list[str]]) -> int:
         return 0
 
 
-def _defaults(draft: Draft, executor: Executor[Any] | None, fleet: FleetPolicy) -> dict[str, Any]:
-    """What the draft left open."""
-    own_timeout = executor is not None and executor.timeout != Executor.timeout
-    timeout = executor.timeout if executor is not None and own_timeout else fleet.default_timeout
-    starts = draft.trigger_on_dependencies
-    chosen: dict[str, Any] = {
-        "task_type": executor.task_type if executor else draft.task_type,
-        "trigger_on_dependencies": "schedule" not in draft.model_fields_set if starts is None else starts,
-        "retry_conditions": None if draft.retry_conditions is None else sorted(set(draft.retry_conditions)),
-    }
-    fallbacks = {
-        "pool": executor.pool if executor else "default",
-        "idempotent": executor.idempotent if executor else True,
-        "timeout_seconds": timeout.total_seconds(),
-        "max_retries": fleet.max_retries,
-        "dependency_timeout_seconds": fleet.dependency_timeout.total_seconds(),
-    }
-    for field, fallback in fallbacks.items():
-        given = getattr(draft, field)
-        chosen[field] = fallback if given is None else given
-    return chosen
-
-
-def _check_pool(pool: str, problems: dict[str, list[str]]) -> None:
+def _check_pool(pool: str | None, problems: dict[str, list[str]]) -> None:
     pools = list(policy().pools)
-    if pool not in pools:
+    if pool is not None and pool not in pools:
         problems["pool"] = [unknown(pool, pools, what="pool")]
 
 
@@ -112,4 +131,6 @@ def _check_numbers(draft: Draft, problems: dict[str, list[str]]) -> None:
     if draft.max_delay_ms < draft.initial_delay_ms:
         problems["max_delay_ms"] = ["The longest delay is below initial_delay_ms; raise it."]
     if draft.concurrency_limit is not None and not draft.concurrency_key:
-        problems["concurrency_limit"] = ["A limit needs the concurrency_key it limits. For this task alone use max_concurrent."]
+        problems["concurrency_limit"] = [
+            "A limit needs the concurrency_key it limits. For this task alone use max_concurrent."
+        ]

@@ -21,6 +21,7 @@ Flag = Annotated[bool, Field(strict=True)]
 Milliseconds = Annotated[int, Field(strict=True, ge=0, le=TEN_YEARS_MS)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=TEN_YEARS_SECONDS)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Priority = Annotated[int | str, Field(union_mode="left_to_right", description="low, normal, high, critical or 0 to 9")]
 
 
@@ -42,7 +43,7 @@ class DependencyDraft(Body):
 
 
 class ScheduleDraft(Body):
-    """When the task is due. `text` is cron (5 or 6 fields), words, a duration or one instant; null or "manual": never."""
+    """When the task is due: `text` is cron (5 or 6 fields), words, a duration or an instant; null, "manual": never."""
 
     text: Annotated[str, StringConstraints(max_length=200)] | None
     timezone: Annotated[str, StringConstraints(max_length=64)] = "UTC"
@@ -55,9 +56,7 @@ class ScheduleDraft(Body):
 
 
 AnyDependency = Annotated[DependencyDraft, BeforeValidator(_reference, json_schema_input_type=str | DependencyDraft)]
-AnySchedule = Annotated[
-    ScheduleDraft | None, BeforeValidator(_text, json_schema_input_type=str | ScheduleDraft | None)
-]
+AnySchedule = Annotated[ScheduleDraft | None, BeforeValidator(_text, json_schema_input_type=str | ScheduleDraft | None)]
 
 
 class Draft(Body):
@@ -68,7 +67,9 @@ class Draft(Body):
     config: dict[str, Any] = {}
     description: Annotated[str, StringConstraints(max_length=10_000)] = ""
     status: Literal["active", "paused"] = "active"
-    tags: Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=60)], ...], Field(max_length=50)] = ()
+    tags: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=60)], ...], Field(max_length=50)
+    ] = ()
     assignees: Annotated[tuple[Name, ...], Field(max_length=500, description="usernames")] = ()
     schedule: AnySchedule = None
     dependencies: Annotated[tuple[AnyDependency, ...], Field(max_length=20_000)] = ()

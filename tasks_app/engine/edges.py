@@ -51,7 +51,9 @@ def found(wishes: Sequence[Wish], *, by: Person) -> list[Dependency]:
     for wish in wishes:
         taken: set[UUID] = set()
         for index, draft in enumerate(wish.drafts):
-            upstream = local.get(draft.task) or known.get(draft.task) or f"No task {draft.task[:100]!r} that you can see."
+            upstream = (
+                local.get(draft.task) or known.get(draft.task) or f"No task {draft.task[:100]!r} that you can see."
+            )
             message = _mistake(draft, upstream, wish.downstream_id, taken)
             if message or not isinstance(upstream, UUID):
                 problems[path(wish.at, index)] = [message]

@@ -23,7 +23,7 @@ CHANGED = "Somebody changed this task meanwhile: it is at version {now}. Read it
 def locked(definition: TaskDefinition, *, expected_version: int | None, expected_etag: str | None) -> TaskDefinition:
     """The row under a lock, with its current version; refused when it is archived or not what the editor saw."""
     row = TaskDefinition.objects.select_for_update().get(id=definition.pk)
-    version = DefinitionVersion.objects.get(id=row.current_version_id)
+    version = DefinitionVersion.objects.get(pk=row.current_version_id or "")
     row.current_version = version
     if row.status == TaskDefinition.Status.ARCHIVED:
         raise Refused(Code.CONFLICT, "This task is archived and cannot be changed; clone it instead.")

@@ -36,7 +36,7 @@ class Entry:
 def enrol(entries: Sequence[Entry], *, by: User | None) -> list[TaskDefinition]:
     """Insert heads, first versions and assignees. Requires a transaction."""
     refuse_names([(entry.at, entry.draft.name) for entry in entries], owner=by)
-    people = assignees(((entry.at, entry.draft.assignees) for entry in entries))
+    people = assignees((entry.at, entry.draft.assignees) for entry in entries)
     versions = [
         DefinitionVersion(definition_id=entry.id, number=1, created_by=by, **entry.content) for entry in entries
     ]
@@ -44,7 +44,9 @@ def enrol(entries: Sequence[Entry], *, by: User | None) -> list[TaskDefinition]:
     with names_guarded():
         TaskDefinition.objects.bulk_create(definitions, batch_size=ROWS_A_STATEMENT)
     DefinitionVersion.objects.bulk_create(versions, batch_size=ROWS_A_STATEMENT)
-    DefinitionHead.objects.bulk_create([DefinitionHead(definition_id=e.id) for e in entries], batch_size=ROWS_A_STATEMENT)
+    DefinitionHead.objects.bulk_create(
+        [DefinitionHead(definition_id=e.id) for e in entries], batch_size=ROWS_A_STATEMENT
+    )
     assign({entry.id: [people[name] for name in entry.draft.assignees] for entry in entries})
     return definitions
 

@@ -30,15 +30,20 @@ def read(model: type[M], raw: Any, *, at: str = "") -> M:
     """The draft, or `Refused` with a message a field; `at` is put before each field's path."""
     if isinstance(raw, model):
         return raw
-    if not isinstance(raw, Mapping):
-        raise refused({at or "body": [f"Send a JSON object; this is {_kind(raw)}."]})
-    strange = unstorable(raw)
+    strange = unstorable(mapping(raw, at=at))
     if strange:
         raise refused({path(at, where) or "body": [message] for where, message in strange.items()})
     try:
         return model.model_validate(raw)
     except ValidationError as exc:
         raise refused(field_errors(exc, model=model, at=at)) from None
+
+
+def mapping(raw: Any, *, at: str = "") -> Mapping[str, Any]:
+    """A JSON object, or `Refused`."""
+    if not isinstance(raw, Mapping):
+        raise refused({at or "body": [f"Send a JSON object; this is {_kind(raw)}."]})
+    return raw
 
 
 def refused(fields: Mapping[str, list[str]]) -> Refused:
@@ -87,7 +92,8 @@ def unstorable(raw: Any) -> dict[str, str]:
             found[where] = message
         elif isinstance(value, Mapping):
             waiting += [(path(where, _shown(key)), one, depth + 1) for key, one in value.items()]
-            found.update({where: "A name in here is not plain text." for key in value if _strange(key)})
+            if any(_strange(key) for key in value):
+                found[where] = "A name in here is not plain text."
         elif isinstance(value, list | tuple):
             waiting += [(path(where, index), one, depth + 1) for index, one in enumerate(value)]
     return found

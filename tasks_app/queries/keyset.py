@@ -59,7 +59,8 @@ def typed(model: type[Model], order: Order, texts: Sequence[str]) -> tuple[Any, 
     """The values of a position from their texts; ValueError or a ValidationError when they cannot be."""
     if len(texts) != len(order.fields):
         raise ValueError("A position has one value for each field of the order.")
-    return tuple(model._meta.get_field(name).to_python(text) for name, text in zip(order.fields, texts, strict=True))
+    fields: Any = [model._meta.get_field(name) for name in order.fields]
+    return tuple(field.to_python(text) for field, text in zip(fields, texts, strict=True))
 
 
 def _beyond(order: Order, position: Position, falling: bool) -> Any:

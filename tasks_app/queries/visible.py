@@ -1,4 +1,4 @@
-"""Who may see what: a person sees the tasks they own or are assigned to and everything that came of them; staff see all.
+"""Who may see what: people see the tasks they own or are assigned to, and what came of them; staff see all.
 
 Called by the API, the admin and the verbs that look up what a person named. `None` is the system itself and sees all.
 """

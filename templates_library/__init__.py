@@ -1,0 +1,1 @@
+"""Ready-made tasks, one TOML file a family."""
