@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from executors.contract import Context
 from executors.errors import PermanentFailure
+from executors.plain_union import said_once
 from executors.secrets import SecretReference, TextOrSecret, reveal
 from executors.templating import Template, check, render_text, render_url
 
@@ -57,7 +58,8 @@ def check_header_value(name: str, value: str) -> str:
 Url = Annotated[TextOrSecret, AfterValidator(check_url)]
 Headers = Annotated[dict[str, TextOrSecret], AfterValidator(check_headers)]
 TimeoutMs = Annotated[int, Field(ge=1, le=LONGEST_TIMEOUT_MS)]
-Body = Annotated[dict[str, Any] | list[Any] | Template | None, AfterValidator(check)]
+Body = Annotated[Any, AfterValidator(check)]
+QueryValue = Annotated[Template | int | float | bool, said_once("Give text, a number, true or false.")]
 
 
 def resolve(
@@ -83,7 +85,7 @@ def resolve(
 
 
 def encode_body(body: Any, headers: dict[str, str]) -> bytes | None:
-    """The bytes to send. Objects and lists go as JSON; text as it is. Adds a Content-Type when none was given."""
+    """The bytes to send. A text goes as it is, anything else as JSON. Adds a Content-Type when none was given."""
     if body is None:
         return None
     as_json = not isinstance(body, str)

@@ -5,13 +5,13 @@ A config holds `{"$secret": "NAME"}`, never the value. The value is looked up at
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field
 
 from executors.contract import Config
 from executors.errors import PermanentFailure
+from executors.plain_union import said_once
 
 Lookup = Callable[[str], str]
 
@@ -26,16 +26,11 @@ class SecretReference(Config):
     )
 
 
-def _one_message(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """A union reports an error for each member; a person needs one that says what to write."""
-    try:
-        return handler(value)
-    except ValidationError as exc:
-        raise PydanticCustomError("text_or_secret", 'Give text, or {"$secret": "NAME"} for a stored secret.') from exc
+_FORM = said_once('Give {"$secret": "NAME"}, the name of a stored secret; never the value itself.')
+_TEXT_OR_FORM = said_once('Give text, or {"$secret": "NAME"} for a stored secret.')
 
-
-SecretOnly = Annotated[SecretReference, WrapValidator(_one_message)]
-TextOrSecret = Annotated[str | SecretReference, WrapValidator(_one_message)]
+SecretOnly = Annotated[SecretReference, _FORM]
+TextOrSecret = Annotated[str | SecretReference, _TEXT_OR_FORM]
 
 
 def reveal(value: "str | SecretReference", *, secrets: Lookup) -> str:

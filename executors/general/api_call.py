@@ -22,6 +22,7 @@ from executors.request_fields import (
     DEFAULT_TIMEOUT_MS,
     Body,
     Headers,
+    QueryValue,
     TimeoutMs,
     Url,
     encode_body,
@@ -29,7 +30,7 @@ from executors.request_fields import (
     seconds_for,
 )
 from executors.secrets import TextOrSecret, reveal
-from executors.templating import Template, render, render_text, scope_of
+from executors.templating import render, render_text, scope_of
 
 BODY_KEPT = 128 * 1024
 _REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
@@ -48,8 +49,8 @@ class ApiCallConfig(Config):
     )
     method: Method = Field("GET", description="HTTP method.")
     headers: Headers = Field(default_factory=dict, description="Request headers; a value may be a secret.")
-    query: dict[str, Template | int | float | bool] = Field(default_factory=dict, description="Query parameters.")
-    body: Body = Field(None, description="An object or list is sent as JSON, a text as it is.")
+    query: dict[str, QueryValue] = Field(default_factory=dict, description="Query parameters.")
+    body: Body = Field(None, description="A text is sent as it is, anything else as JSON.")
     form: dict[str, TextOrSecret] | None = Field(None, description="Form fields, instead of a body.")
     auth: Credentials | None = Field(None, description="Credentials, as references to stored secrets.")
     timeout: TimeoutMs = Field(DEFAULT_TIMEOUT_MS, description="Milliseconds for the whole call, body included.")

@@ -8,6 +8,8 @@ from executors.contract import Config
 from executors.errors import PermanentFailure
 from executors.secrets import SecretOnly, SecretReference, TextOrSecret, reveal
 
+NONE: dict[str, str] = {}
+
 
 class Holder(Config):
     key: SecretOnly
@@ -31,10 +33,10 @@ def test_a_field_for_secrets_takes_no_values_and_does_not_repeat_them(given: obj
 
 def test_a_secret_is_looked_up_when_it_is_needed() -> None:
     assert reveal(SecretReference(name="A"), secrets={"A": "value"}.__getitem__) == "value"
-    assert reveal("text", secrets={}.__getitem__) == "text"
+    assert reveal("text", secrets=NONE.__getitem__) == "text"
 
 
 def test_a_secret_that_does_not_exist_is_named() -> None:
     with pytest.raises(PermanentFailure, match="'B'") as refused:
-        reveal(SecretReference(name="B"), secrets={}.__getitem__)
+        reveal(SecretReference(name="B"), secrets=NONE.__getitem__)
     assert refused.value.kind == "invalid_config"
