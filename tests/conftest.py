@@ -14,12 +14,13 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def _guard_of_this_process() -> Iterator[None]:
-    """Runs in this process have deadlines too; SIGTERM stays what it was."""
+    """Runs in this process have deadlines too; the signals that end a test run stay what they were."""
     from tasks_app.engine.guard import GUARD
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGQUIT)}
     GUARD.install()
-    signal.signal(signal.SIGTERM, before)
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
     yield
 
 

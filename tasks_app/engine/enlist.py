@@ -11,8 +11,9 @@ from tasks_app.engine.clock import policy
 from tasks_app.engine.rows import execute
 
 _ENLIST = """
-INSERT INTO fleet_worker (name, host, pid, pools, concurrency, code_version, task_types, started_at, heartbeat_at)
-VALUES (%(name)s, %(host)s, %(pid)s, %(pools)s, %(concurrency)s, %(version)s, %(types)s, now(), now())
+INSERT INTO fleet_worker (name, host, pid, pools, concurrency, code_version, task_types, running, started_at,
+    heartbeat_at)
+VALUES (%(name)s, %(host)s, %(pid)s, %(pools)s, %(concurrency)s, %(version)s, %(types)s, 0, now(), now())
 ON CONFLICT (name) DO UPDATE SET host = excluded.host, pid = excluded.pid, pools = excluded.pools,
     concurrency = excluded.concurrency, code_version = excluded.code_version, task_types = excluded.task_types,
     started_at = now(), heartbeat_at = now(), stopped_at = NULL, running = 0

@@ -1,16 +1,19 @@
 """Stops work that runs in the main thread of a pool child: at its deadline, or when its keeper asks.
 
-SIGALRM is the deadline, SIGUSR2 only sets a flag for the executor to see, SIGTERM raises `Stopped` in the work. All of
-them do nothing while nothing is armed: an idle child must not die of a late signal. The keeper's SIGKILL is the last
-resort for code that never returns to the interpreter.
+SIGALRM is the deadline, SIGUSR2 only sets a flag for the executor to see; SIGTERM (the keeper) and SIGQUIT (the pool,
+when its worker leaves) raise `Stopped` in the work. While a visit claims or records, they wait for nothing: what has
+ended is recorded. An idle child does what it did before. The keeper's SIGKILL is the last resort for code that never
+returns to the interpreter.
 """
 
+import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from executors.errors import Stopped
 
@@ -18,18 +21,34 @@ R = TypeVar("R")
 
 
 class Guard:
-    """One a process. `install` once per pool child; `call` around each run."""
+    """One a process. `visit` around each message, `call` around each run."""
 
     def __init__(self) -> None:
         self._armed = False
+        self._visiting = False
+        self._pid = 0
         self._deadline: float | None = None
+        self._before: dict[int, Any] = {}
         self.asked = False
 
     def install(self) -> None:
-        """Take the three signals over; main thread only."""
+        """Take the signals over; main thread only. At the first visit: the pool sets its own after the child's start."""
+        self._pid = os.getpid()
+        for signum in (signal.SIGTERM, signal.SIGQUIT):
+            self._before[signum] = signal.signal(signum, self._interrupt)
         signal.signal(signal.SIGALRM, self._interrupt)
-        signal.signal(signal.SIGTERM, self._interrupt)
         signal.signal(signal.SIGUSR2, self._ask)
+
+    @contextmanager
+    def visit(self) -> Iterator[None]:
+        """From claim to record: a signal may end the work, never the recording."""
+        if self._pid != os.getpid():
+            self.install()
+        self._visiting = True
+        try:
+            yield
+        finally:
+            self._visiting = False
 
     @property
     def deadline_passed(self) -> bool:
@@ -63,6 +82,9 @@ class Guard:
             self._armed = False
             self.asked = True
             raise Stopped("deadline" if signum == signal.SIGALRM else "asked to stop")
+        before = self._before.get(signum)
+        if callable(before) and not self._visiting:
+            before(signum, frame)
 
 
 GUARD = Guard()

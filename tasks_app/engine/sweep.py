@@ -147,7 +147,7 @@ def close_ended() -> None:
 
 def _rebuild_slots() -> None:
     with transaction.atomic():
-        pools = slots.recount() if one("SELECT 1 FROM fleet_slot LIMIT 1") else set()
+        pools = slots.recount() if one("SELECT key FROM fleet_slot LIMIT 1") else set()
         transaction.on_commit(lambda: dispatch.dispatch(pools) and None, robust=True)
 
 

@@ -34,13 +34,15 @@ class Visit:
 
 def visit(execution_id: UUID, *, seat: Seat, desk: Desk, carried: frozenset[UUID] = frozenset()) -> Visit:
     """Claim and run one execution. `desk` is told what is in hand and when it is put down."""
-    return _serve(claim(execution_id, seat=seat), desk=desk, carried=carried)
+    with GUARD.visit():
+        return _serve(claim(execution_id, seat=seat), desk=desk, carried=carried)
 
 
 def visit_member(batch_id: UUID, *, seat: Seat, desk: Desk) -> Visit | None:
     """Claim and run the next member of a batch; None when nothing is left to take."""
-    taken = claim_member(batch_id, seat=seat)
-    return None if taken is None else _serve(taken, desk=desk)
+    with GUARD.visit():
+        taken = claim_member(batch_id, seat=seat)
+        return None if taken is None else _serve(taken, desk=desk)
 
 
 def _serve(taken: Held | Refusal, *, desk: Desk, carried: frozenset[UUID] = frozenset()) -> Visit:

@@ -18,7 +18,6 @@ from celery.signals import worker_init, worker_process_init, worker_shutting_dow
 from django.db import connections
 
 from tasks_app.broker import producers
-from tasks_app.engine.guard import GUARD
 from tasks_app.worker import desk
 
 log = structlog.get_logger(__name__)
@@ -57,10 +56,9 @@ def _end(**_: Any) -> None:
 
 @worker_process_init.connect
 def _prepare_child(**_: Any) -> None:
-    """In each pool child: a process group of its own, its own signals, and no socket of the parent's."""
+    """In each pool child: a process group of its own, and no socket of the parent's."""
     with contextlib.suppress(PermissionError):
         os.setpgid(0, 0)
-    GUARD.install()
     producers.forget()
     for connection in connections.all(initialized_only=True):
         connection.connection = None

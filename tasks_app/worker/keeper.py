@@ -65,7 +65,7 @@ class Keeper:
             self._bury(dead)
             self._heartbeat(len(living))
         except Error as exc:
-            log.warning("keeper.database_away", error=type(exc).__name__)
+            log.warning("keeper.database_away", error=type(exc).__name__, detail=str(exc)[:500])
             connection.close()
         self._end_unrenewed(living)
         self._climb(living)
@@ -176,7 +176,8 @@ def main(arguments: Sequence[str]) -> None:
         try:
             enlist(name, pid=keeper.worker_pid, pools=pools.split(","), concurrency=int(concurrency))
             break
-        except Error:
+        except Error as exc:
+            log.warning("keeper.database_away", error=type(exc).__name__, detail=str(exc)[:500])
             connection.close()
             time.sleep(0.5)
     keeper.run()
