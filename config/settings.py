@@ -185,8 +185,32 @@ SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(hours=1), "REFRESH_TOKEN_LIFETI
 UNFOLD = {
     "SITE_TITLE": "Taskfleet",
     "SITE_HEADER": "Taskfleet",
+    "SITE_SUBHEADER": "tasks, runs and the fleet",
     "SITE_SYMBOL": "deployed_code",
+    "SITE_URL": None,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "tasks_app.admin.navigation.environment",
     "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.fill",
+    "STYLES": ["tasks_app.admin.navigation.style"],
+    "SCRIPTS": ["tasks_app.admin.navigation.script"],
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "#eef6ff",
+            "100": "#d9eaff",
+            "200": "#bcdbff",
+            "300": "#8ec5ff",
+            "400": "#58a4fb",
+            "500": "#3283f2",
+            "600": "#1d67dc",
+            "700": "#1a52b5",
+            "800": "#1b4690",
+            "900": "#1b3c74",
+            "950": "#152647",
+        }
+    },
+    "SIDEBAR": {"show_search": True, "navigation": "tasks_app.admin.navigation.sidebar"},
 }
 
 LOGGING = logging_settings(ENV.log_level)
