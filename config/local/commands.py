@@ -6,6 +6,7 @@ acceptance tests run it. Addresses, ports and passwords come through the environ
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -46,3 +47,10 @@ def worker(family: str, *, instance: int = 1) -> Program:
     unique = node if instance == 1 else f"{node}-{instance}"
     argv = (*CELERY, "worker", "-Q", pools, "-n", f"{unique}@%h", "-c", str(CHILDREN), "-E")
     return Program(f"{family}-{instance}", argv, WORKER_ENV)
+
+
+def node_of(program: Program) -> str:
+    """The name under which a worker answers on this machine; empty for what is no worker."""
+    if program.argv[: len(CELERY) + 1] != (*CELERY, "worker"):
+        return ""
+    return program.argv[program.argv.index("-n") + 1].replace("%h", socket.gethostname())

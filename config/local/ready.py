@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from config.local import commands
+from config.local.commands import Program
 from config.local.control import Control, NotRunning, ProgramState
 
 LOG_LINES = 8
@@ -27,18 +29,18 @@ def wait_until_ready(
     control: Control,
     *,
     live_url: str,
-    expected: Collection[str],
+    expected: Collection[Program],
     env: Mapping[str, str],
     within_seconds: float,
     still_alive: Callable[[], bool],
     say: Callable[[str], None],
 ) -> None:
-    """`expected` are the names of the programs that shall run. Raises NotReady."""
-    workers = sum(name.startswith("worker-") for name in expected)
+    """`expected` are the programs that shall run. Raises NotReady."""
+    nodes = [node for program in expected if (node := commands.node_of(program))]
     checks: list[Callable[[], list[str]]] = [
-        lambda: _not_running(control, expected),
+        lambda: _not_running(control, {program.name for program in expected}),
         lambda: [] if _answers(live_url) else [f"web does not answer on {live_url}"],
-        lambda: _silent_workers(workers, env),
+        lambda: _silent_workers(nodes, env),
     ]
     began = said = time.monotonic()
     for check in checks:
@@ -72,16 +74,18 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _silent_workers(expected: int, env: Mapping[str, str]) -> list[str]:
+def _silent_workers(nodes: Collection[str], env: Mapping[str, str]) -> list[str]:
     """Ping over the broker with a bare Celery: ours would load all of Django once more, only to say hello."""
+    if not nodes:
+        return []
     bare = {**env, "CELERY_BROKER_URL": env["BROKER_URL"]}
-    command = ["celery", "inspect", "ping", "--json", "--timeout", "1"]
+    command = ["celery", "inspect", "ping", "--json", "--timeout", "2", "--destination", ",".join(nodes)]
     done = subprocess.run(command, env=bare, cwd="/", capture_output=True, text=True, check=False)
     try:
-        found = [node for node in json.loads(done.stdout or "{}") if not node.startswith("beat@")]
+        found = set(json.loads(done.stdout or "{}"))
     except ValueError:
-        found = []
-    return [] if len(found) >= expected else [f"{len(found)} of {expected} workers answer over the broker"]
+        found = set()
+    return [f"{node} does not answer over the broker yet" for node in nodes if node not in found]
 
 
 def _explanation(control: Control, problems: list[str]) -> str:

@@ -81,5 +81,4 @@ def stopping(soft_shutdown_seconds: float) -> None:
 
 def programs(states: list[ProgramState]) -> None:
     for state in states:
-        name = "" if state.pid == 0 else str(state.pid)
-        say(f"  {state.name:<16}{state.state:<10}{name:<9}{state.description}")
+        say(f"  {state.name:<16}{state.state:<10}{state.description}")

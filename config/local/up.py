@@ -95,7 +95,7 @@ def _wait(supervisor: Supervisor, addresses: Addresses, env: dict[str, str], wis
     wait_until_ready(
         supervisor.control,
         live_url=f"{addresses.web}/health/live",
-        expected=[item.program.name for item in supervisor.plans if item.autostart],
+        expected=[item.program for item in supervisor.plans if item.autostart],
         env=env,
         within_seconds=wishes.task_ready_seconds,
         still_alive=supervisor.is_running,
