@@ -46,7 +46,7 @@ def _tasks(site: str) -> list[dict[str, Any]]:
             "description": "Tells somebody each time the check failed; without a mail server, the process log.",
             "task_type": "notification",
             "config": {
-                "email": "admin@localhost",
+                "email": {"to": ["admin@localhost"]},
                 "title": "The site is not healthy",
                 "body": "Its own health check failed; the check's page says why.",
                 "kind": "failure",
