@@ -52,7 +52,12 @@ def _announced(event: str, args: tuple[Any, ...]) -> None:
         return
     if event in _STARTS:
         raise PermanentFailure("A notification may not start a program.", kind="blocked_target")
-    _judge(egress, args[0], args[1])
+    try:
+        _judge(egress, args[0], args[1])
+    except PermanentFailure:
+        if event == "socket.connect":
+            args[0].close()  # libraries close what fails with an OSError, and this must not be one
+        raise
 
 
 def _judge(egress: Egress, sock: socket.socket, address: Any) -> None:

@@ -7,9 +7,10 @@ Alert rules, and who should hear what, are decided elsewhere.
 
 import logging
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import apprise
@@ -144,8 +145,17 @@ def _mail(context: Context[Any], email: Email, title: str, body: str) -> str:
     return "handed to the mail server"
 
 
+@cache
+def _load_services() -> None:
+    """Apprise imports its hundred services when the first is wanted; their old habits are not our users' concern."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        apprise.Apprise.instantiate("json://localhost")
+
+
 def _service(address: str, at: int) -> Any:
     """Apprise's object for an address. Its own complaint would repeat the address, so it is not shown."""
+    _load_services()
     with apprise.LogCapture(level=logging.CRITICAL):  # type: ignore[no-untyped-call]
         service = None if address.partition("://")[0].lower() in _LOCAL else apprise.Apprise.instantiate(address)
     if service is None:

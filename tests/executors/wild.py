@@ -68,5 +68,6 @@ def drips(before: bytes, drop: bytes, *, every: float = 0.1) -> Behaviour:
 
 
 def silent(connection: socket.socket) -> None:
-    """Takes the request and never answers; ends when the caller hangs up."""
-    connection.recv(1)
+    """Takes whatever comes and never answers; ends when the caller hangs up."""
+    while connection.recv(65536):
+        pass
