@@ -74,5 +74,6 @@ class Supervisor:
         return self.process is not None and self.process.poll() is None
 
     def _longest_stop_seconds(self) -> float:
-        groups = len({item.group for item in self.plans})
-        return groups * (self.soft_shutdown_seconds + supervisor_config.SPARE_SECONDS) + 10
+        groups = {item.group for item in self.plans}
+        seconds = self.soft_shutdown_seconds
+        return 10 + sum(supervisor_config.stop_seconds(group, soft_shutdown_seconds=seconds) for group in groups)
