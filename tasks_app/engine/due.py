@@ -10,7 +10,7 @@ from tasks_app.engine.rows import rows
 
 _COLUMNS = """
     s.id, s.definition_id, s.periodic_task_id, s.text, s.timezone, s.enabled, s.anchor, s.start_at, s.end_at,
-    s.misfire_seconds, s.grace_seconds, s.catch_up, s.catch_up_limit, s.overlap, s.next_due_at, s.stale_at,
+    s.misfire_seconds, s.grace_seconds, s.catch_up, s.catch_up_limit, s.overlap, s.next_due_at, s.stale_at, s.error,
     coalesce(p.one_off, false) AS one_off,
     s.definition_id IS NULL OR (d.status = 'active' AND d.current_version_id IS NOT NULL) AS active
 """

@@ -45,7 +45,7 @@ def set_schedules(wishes: Sequence[Wish]) -> list[Schedule | None]:
         wanted = {wish.definition_id: wish for wish in wishes if not wish.manual}
         _remove([row for key, row in existing.items() if key not in wanted], now=now)
         new = [w.schedule(now=now, active=active[key]) for key, w in wanted.items() if key not in existing]
-        made = {schedule.definition_id: schedule for schedule in _create(new, {**active})}
+        made = {schedule.definition_id: schedule for schedule in _create(new, active)}
         for key, row in existing.items():
             if key in wanted:
                 made[key] = _change(row, wanted[key], now=now, active=active[key])
@@ -102,7 +102,7 @@ def _remove(found: Sequence[Any], *, now: datetime) -> None:
         execute("DELETE FROM fleet_schedule WHERE id = ANY(%(ids)s)", {"ids": [row.id for row in found]})
 
 
-def _create(new: Sequence[Schedule], active: Mapping[UUID | None, bool]) -> list[Schedule]:
+def _create(new: Sequence[Schedule], active: Mapping[Any, bool]) -> list[Schedule]:
     made = Schedule.objects.bulk_create(new, batch_size=projection.ROWS_A_STATEMENT)
     for on in (True, False):
         if some := [schedule for schedule in made if active[schedule.definition_id] is on]:

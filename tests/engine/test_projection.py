@@ -138,6 +138,16 @@ def test_a_crontab_beat_accepts_and_we_cannot_read_is_reported_and_stops(define)
     assert after_tick(schedule).next_due_at.hour == 7 and schedule.error == ""
 
 
+def test_saving_the_text_again_mends_what_an_edit_in_beat_had_broken(define):
+    definition = define()
+    schedule = scheduled(definition, "0 9 * * *")
+    CrontabSchedule.objects.update(hour="25")
+    assert after_tick(schedule).error
+    mended = scheduled(definition, "0 9 * * *")
+    assert mended.next_due_at.hour == 9 and mended.error == ""
+    assert CrontabSchedule.objects.get().hour == "9"
+
+
 @pytest.mark.parametrize(
     "delete", [lambda: PeriodicTask.objects.get().delete(), lambda: sql("DELETE FROM django_celery_beat_periodictask")]
 )
