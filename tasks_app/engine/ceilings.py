@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks_app.engine import slots
+from tasks_app.engine.inserting import insert
 from tasks_app.engine.reading import path, refused
 from tasks_app.models import Slot
 
@@ -17,8 +18,7 @@ Contents = Mapping[str, Any]
 def for_new(contents: Mapping[UUID, Contents]) -> None:
     """Make the rows of new tasks: nobody waits for theirs yet, only for shared keys. Requires a transaction."""
     own = {_own_key(id_): c["max_concurrent"] for id_, c in contents.items() if c["max_concurrent"] is not None}
-    rows = [Slot(key=key, limit=limit) for key, limit in sorted(own.items())]
-    Slot.objects.bulk_create(rows, batch_size=2000)
+    insert(Slot, [{"key": key, "limit": limit, "used": 0} for key, limit in sorted(own.items())])
     shared = {c["concurrency_key"]: c["concurrency_limit"] for c in contents.values() if c["concurrency_limit"]}
     for key, limit in sorted(shared.items()):
         slots.set_limit(_shared_key(key), limit)

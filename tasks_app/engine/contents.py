@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from executors import registry
 from executors.contract import Config, Executor
-from tasks_app.domain import priority
 from tasks_app.domain.policy import FleetPolicy
 from tasks_app.engine.clock import policy
 from tasks_app.engine.drafts import VERSION_FIELDS, Draft
@@ -37,7 +36,6 @@ def content_for(draft: Draft, *, at: str = "", known: Mapping[str, Any] | None =
         problems |= {} if same else found
         content |= _from_type(draft, executor, config)
     content |= _from_policy(draft, policy())
-    content["priority"] = _priority(draft, problems)
     _check_pool(content["pool"], problems)
     _check_numbers(draft, problems)
     if problems:
@@ -111,14 +109,6 @@ def _from_policy(draft: Draft, fleet: FleetPolicy) -> dict[str, Any]:
         "max_retries": fleet.max_retries if draft.max_retries is None else draft.max_retries,
         "dependency_timeout_seconds": draft.dependency_timeout_seconds or limit,
     }
-
-
-def _priority(draft: Draft, problems: dict[str, list[str]]) -> int:
-    try:
-        return priority.number_for(draft.priority)
-    except ValueError as exc:
-        problems["priority"] = [str(exc)]
-        return 0
 
 
 def _check_pool(pool: str | None, problems: dict[str, list[str]]) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
 
+from tasks_app.domain.priority import NORMAL, number_for
 from tasks_app.engine.reading import Body
 from tasks_app.models import DefinitionVersion, TaskDefinition
 
@@ -22,7 +23,11 @@ Milliseconds = Annotated[int, Field(strict=True, ge=0, le=TEN_YEARS_MS)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=TEN_YEARS_SECONDS)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=60)]
-Priority = Annotated[int | str, Field(union_mode="left_to_right", description="low, normal, high, critical or 0 to 9")]
+Named = Literal["low", "normal", "high", "critical"]
+Priority = Annotated[
+    int,
+    BeforeValidator(lambda value: number_for(value), json_schema_input_type=Named | Annotated[int, Field(ge=0, le=9)]),
+]
 
 
 def _reference(value: Any) -> Any:
@@ -76,8 +81,8 @@ class Draft(Body):
     dependency_mode: Literal["all", "any"] = "all"
     trigger_on_dependencies: Flag | None = None
     dependency_timeout_seconds: Seconds | None = None
-    pool: Annotated[str, StringConstraints(max_length=60)] | None = None
-    priority: Priority = "normal"
+    pool: Annotated[str, StringConstraints(min_length=1, max_length=60)] | None = None
+    priority: Priority = NORMAL
     timeout_seconds: Seconds | None = None
     max_retries: Annotated[int, Field(strict=True, ge=0, le=100)] | None = None
     initial_delay_ms: Annotated[int, Field(strict=True, ge=0, le=86_400_000)] = 1_000

@@ -10,6 +10,7 @@ from uuid import UUID
 from tasks_app.domain import graph
 from tasks_app.domain.conditions import validate_expression
 from tasks_app.engine.drafts import DependencyDraft
+from tasks_app.engine.inserting import insert
 from tasks_app.engine.reading import path, refused
 from tasks_app.engine.rows import execute, rows
 from tasks_app.models import Dependency, TaskDefinition
@@ -93,7 +94,8 @@ def write(edges: Sequence[Dependency], *, replacing: UUID | None = None) -> None
     """Insert the rows, after removing the present ones of the task `replacing`. Requires a transaction."""
     if replacing is not None:
         execute("DELETE FROM fleet_dependency WHERE downstream_id = %s", [replacing])
-    Dependency.objects.bulk_create(edges, batch_size=2000)
+    columns = ("upstream_id", "downstream_id", "condition", "expression", "delay_ms")
+    insert(Dependency, [{name: getattr(edge, name) for name in columns} for edge in edges])
 
 
 def _existing(references: set[str], *, by: Person) -> dict[str, UUID | str]:

@@ -15,11 +15,11 @@ from django.db import IntegrityError, transaction
 
 from tasks_app.domain.refusals import Code, Refused
 from tasks_app.engine.drafts import Draft
+from tasks_app.engine.inserting import ROWS_A_STATEMENT, insert
 from tasks_app.engine.reading import path, refused
 from tasks_app.models import DefinitionHead, DefinitionVersion, TaskDefinition
 from tasks_app.models.fields import new_id
 
-ROWS_A_STATEMENT = 2000
 NAME_TAKEN = "You have a task with this name already; choose another name."
 
 
@@ -37,32 +37,33 @@ def enrol(entries: Sequence[Entry], *, by: User | None) -> list[TaskDefinition]:
     """Insert heads, first versions and assignees. Requires a transaction."""
     refuse_names([(entry.at, entry.draft.name) for entry in entries], owner=by)
     people = assignees((entry.at, entry.draft.assignees) for entry in entries)
-    versions = [
-        DefinitionVersion(definition_id=entry.id, number=1, created_by=by, **entry.content) for entry in entries
-    ]
-    definitions = [_head(entry, version, by) for entry, version in zip(entries, versions, strict=True)]
+    # A head names its version, whose row follows: the constraint is checked at the end.
+    versions = {entry.id: new_id() for entry in entries}
     with names_guarded():
-        TaskDefinition.objects.bulk_create(definitions, batch_size=ROWS_A_STATEMENT)
-    DefinitionVersion.objects.bulk_create(versions, batch_size=ROWS_A_STATEMENT)
-    DefinitionHead.objects.bulk_create(
-        [DefinitionHead(definition_id=e.id) for e in entries], batch_size=ROWS_A_STATEMENT
-    )
+        insert(TaskDefinition, [_head(entry, versions[entry.id], by) for entry in entries])
+    insert(DefinitionVersion, [_first_version(entry, versions[entry.id], by) for entry in entries])
+    insert(DefinitionHead, [{"definition_id": entry.id} for entry in entries])
     assign({entry.id: [people[name] for name in entry.draft.assignees] for entry in entries})
-    return definitions
+    written = TaskDefinition.objects.select_related("current_version").in_bulk([entry.id for entry in entries])
+    return [written[entry.id] for entry in entries]
 
 
-def _head(entry: Entry, version: DefinitionVersion, by: User | None) -> TaskDefinition:
+def _head(entry: Entry, version_id: UUID, by: User | None) -> dict[str, Any]:
     draft = entry.draft
-    return TaskDefinition(
-        id=entry.id,
-        name=draft.name,
-        description=draft.description,
-        status=draft.status,
-        tags=list(dict.fromkeys(draft.tags)),
-        owner=by,
-        # The constraint is checked at commit: the version's row follows.
-        current_version_id=version.id,
-    )
+    return {
+        "id": entry.id,
+        "name": draft.name,
+        "description": draft.description,
+        "status": draft.status,
+        "tags": list(dict.fromkeys(draft.tags)),
+        "owner_id": by.pk if by else None,
+        "current_version_id": version_id,
+    }
+
+
+def _first_version(entry: Entry, version_id: UUID, by: User | None) -> dict[str, Any]:
+    head = {"id": version_id, "definition_id": entry.id, "number": 1, "created_by_id": by.pk if by else None}
+    return {**head, **entry.content}
 
 
 def refuse_names(wishes: Sequence[tuple[str, str]], *, owner: User | None) -> None:

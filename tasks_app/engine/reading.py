@@ -6,6 +6,7 @@ No rule about tasks belongs here.
 
 import difflib
 import math
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from tasks_app.domain.refusals import Code, Refused
 M = TypeVar("M", bound=BaseModel)
 DEPTH = 64
 SHOWN = 100
+_TYPE = re.compile(r"[A-Z]|\w+\[")
 
 
 class Body(BaseModel):
@@ -68,8 +70,13 @@ def field_errors(exc: ValidationError, *, model: type[BaseModel], at: str = "") 
             message = "This field is required."
         if row["type"] == "extra_forbidden":
             message = unknown(str(row["loc"][-1]), _names_at(model, row["loc"][:-1]), what="field")
-        found.setdefault(path(at, *row["loc"]) or "body", []).append(message)
+        found.setdefault(path(at, *_without_types(row["loc"])) or "body", []).append(message)
     return found
+
+
+def _without_types(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A place without the names of types that pydantic puts in where several are allowed."""
+    return (*(part for part in loc[:-1] if isinstance(part, int) or not _TYPE.match(part)), *loc[-1:])
 
 
 def unknown(name: str, known: list[str], *, what: str) -> str:

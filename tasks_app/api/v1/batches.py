@@ -16,7 +16,6 @@ from tasks_app.api.once import once
 from tasks_app.api.resource import Resource, found
 from tasks_app.api.v1.execution_shapes import ExecutionShape
 from tasks_app.api.v1.filters import BatchFilters
-from tasks_app.api.v1.task_runs import priority_of
 from tasks_app.api.v1.task_shapes import PriorityField
 from tasks_app.api.v1.wishes import Reason, StartBatch
 from tasks_app.domain.refusals import invalid
@@ -107,7 +106,7 @@ class Batches(Resource):
             stop_on_failure=wish.stop_on_failure,
             overrides=_overrides(wish, by=self.person),
             name=wish.name,
-            priority=priority_of(wish.priority),
+            priority=wish.priority,
             request_id=self.request_id,
         )
         url = reverse("batch-detail", [batch.pk], request=request)

@@ -15,7 +15,6 @@ from tasks_app.api.once import once
 from tasks_app.api.resource import found
 from tasks_app.api.v1.task_shapes import TaskShape
 from tasks_app.api.v1.wishes import Execute
-from tasks_app.domain.priority import number_for
 from tasks_app.domain.refusals import invalid
 from tasks_app.engine import control, trigger, workflows
 from tasks_app.engine.clock import database_now
@@ -50,7 +49,7 @@ class RunsTasks:
             overrides=wish.chosen(),
             run_at=_within_reason(wish.run_at),
             delay=timedelta(milliseconds=wish.delay_ms) or None,
-            priority=priority_of(wish.priority),
+            priority=wish.priority,
             force=wish.force,
             request_id=self.request_id,
         )
@@ -89,14 +88,6 @@ def started(request: Request, execution_id: UUID, *, state: str, workflow_id: UU
     url = reverse("execution-detail", [execution_id], request=request)
     body = {"execution_id": execution_id, "workflow_id": workflow_id, "state": state, "status_url": url}
     return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": url})
-
-
-def priority_of(given: str | int | None) -> int | None:
-    """The number of a priority in a body; None when none was given."""
-    try:
-        return None if given is None else number_for(given)
-    except ValueError as exc:
-        raise invalid("priority", str(exc)) from None
 
 
 def _within_reason(instant: Any) -> Any:

@@ -44,6 +44,7 @@ class Templates(Resource):
 
     serializer_class = TemplateShape
     filterset_class = TemplateFilters
+    lookup_value_regex = "[A-Za-z0-9_-]{1,100}"
     order = Order(("slug",), descending=False)
 
     def get_queryset(self) -> Any:
