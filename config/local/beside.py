@@ -76,7 +76,8 @@ def logs(folder: DataFolder, name: str, *, follow: bool) -> int:
     if not path.exists() and name in commands.POOLS:
         path = folder.logs / f"{name}-1.log"
     if not path.exists():
-        known = sorted([*servers, *(log.stem for log in folder.logs.glob("*.log"))])
+        known = sorted(log.stem for log in folder.logs.glob("*.log"))
+        known += [server for server, log in servers.items() if log.exists()]
         report.complain(f"no log called {name}; there are: {', '.join(known)}")
         return 2
     os.execvp("tail", ["tail", "-n", "100", *(["-F"] if follow else []), str(path)])
