@@ -33,7 +33,7 @@ test: $(RUNTIME) $(DEV)
 lint: $(RUNTIME) $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	@# Nothing listens there: the check compares models with migrations and needs no database.
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
