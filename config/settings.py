@@ -173,6 +173,7 @@ SPECTACULAR_SETTINGS = {
         "tasks_app.api.openapi.with_errors",
     ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_PATCH": False,
     "ENUM_NAME_OVERRIDES": {
         "TaskStatus": ["active", "paused", "archived"],
         "WritableTaskStatus": ["active", "paused"],
@@ -188,6 +189,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "tasks, runs and the fleet",
     "SITE_SYMBOL": "deployed_code",
     "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "tasks_app.admin.navigation.icon"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "tasks_app.admin.navigation.environment",

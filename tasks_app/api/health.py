@@ -2,15 +2,23 @@
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from tasks_app.queries.health import readiness
 
 
+@csrf_exempt
+@require_safe
 def live(request: HttpRequest) -> JsonResponse:
     """200 as long as the process answers; no I/O."""
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
+@require_safe
+@never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when database and broker answer, 503 with the failing part otherwise."""
     parts = readiness()

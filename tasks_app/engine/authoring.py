@@ -55,6 +55,8 @@ def update(
     has changed it since. Opens a transaction.
     """
     with transaction.atomic():
+        if whole or "dependencies" in changes:
+            edges.one_editor_at_a_time()
         row = editing.locked(definition, expected_version=expected_version, expected_etag=expected_etag)
         draft = editing.draft_after(row, changes, whole=whole)
         editing.write_head(row, draft)
@@ -77,7 +79,7 @@ def archive(definition: TaskDefinition, *, by: User | None = None) -> None:
     Opens a transaction.
     """
     with transaction.atomic():
-        row = TaskDefinition.objects.select_for_update().get(id=definition.id)
+        row = TaskDefinition.objects.select_for_update(no_key=True).get(pk=definition.pk)
         if row.status == TaskDefinition.Status.ARCHIVED:
             return
         TaskDefinition.objects.filter(id=row.id).update(status=TaskDefinition.Status.ARCHIVED, updated_at=Now())

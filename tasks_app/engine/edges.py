@@ -39,7 +39,10 @@ class Wish:
 
 
 def one_editor_at_a_time() -> None:
-    """From here to the end of the transaction no other edit of existing edges can close a cycle with ours."""
+    """From here to the end of the transaction no other edit of existing edges can close a cycle with ours.
+
+    To be taken before any row is locked: two editors who hold a row each would wait for each other.
+    """
     rows(_ONE_EDITOR)
 
 

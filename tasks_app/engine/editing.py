@@ -22,7 +22,7 @@ CHANGED = "Somebody changed this task meanwhile: it is at version {now}. Read it
 
 def locked(definition: TaskDefinition, *, expected_version: int | None, expected_etag: str | None) -> TaskDefinition:
     """The row under a lock, with its current version; refused when it is archived or not what the editor saw."""
-    row = TaskDefinition.objects.select_for_update().get(id=definition.pk)
+    row = TaskDefinition.objects.select_for_update(no_key=True).get(pk=definition.pk)
     version = DefinitionVersion.objects.get(pk=row.current_version_id or "")
     row.current_version = version
     if row.status == TaskDefinition.Status.ARCHIVED:
@@ -67,8 +67,7 @@ def write_version(row: TaskDefinition, draft: Draft, *, by: User | None) -> None
 
 
 def write_edges(row: TaskDefinition, draft: Draft, *, by: User | None) -> None:
-    """Replace what the task waits for. Requires a transaction."""
-    edges.one_editor_at_a_time()
+    """Replace what the task waits for. Requires a transaction and `edges.one_editor_at_a_time`."""
     found = edges.found([Wish(row.id, "", draft.dependencies, "dependencies")], by=by)
     above = edges.above(found)
     edges.refuse_cycles(found, known=above, names={row.id: row.name}, at={row.id: "dependencies"}, by=by)

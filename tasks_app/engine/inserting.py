@@ -26,6 +26,7 @@ def insert(model: type[Model], records: Sequence[Mapping[str, Any]]) -> None:
     types = {field.column: field.db_type(connection) for field in model._meta.local_concrete_fields}
     names = ", ".join(quote(name) for name in records[0])
     typed = ", ".join(f"{quote(name)} {types[name]}" for name in records[0])
-    sql = f"INSERT INTO {quote(model._meta.db_table)} ({names}) SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS x({typed})"
+    table = quote(model._meta.db_table)
+    sql = f"INSERT INTO {table} ({names}) SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS x({typed})"
     for begin in range(0, len(records), ROWS_A_STATEMENT):
         execute(sql, [json.dumps(records[begin : begin + ROWS_A_STATEMENT], default=str)])

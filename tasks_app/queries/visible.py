@@ -25,6 +25,8 @@ def executions(user: Person) -> QuerySet[Execution]:
     rows = Execution.objects.all()
     if sees_all(user):
         return rows
+    if not user_id(user):
+        return rows.none()
     assigned = list(assigned_to(user))
     mine = Q(owner_id=user_id(user))
     return rows.filter(mine | Q(definition_id__in=assigned) if assigned else mine)

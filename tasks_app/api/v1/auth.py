@@ -1,25 +1,27 @@
 """/auth/token/: JSON web tokens by simplejwt, with our bodies and errors."""
 
-from typing import Any
+from typing import Any, TypeVar
 
+from django.contrib.auth import authenticate
+from django.core.exceptions import ObjectDoesNotExist
 from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel
 from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework_simplejwt import tokens as jwt
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
-from rest_framework_simplejwt.serializers import (
-    TokenObtainPairSerializer,
-    TokenRefreshSerializer,
-    TokenVerifySerializer,
-)
+from rest_framework_simplejwt.serializers import TokenRefreshSerializer, TokenVerifySerializer
 
 from tasks_app.api.resource import refuse_unknown_query
 from tasks_app.api.throttles import PerAddress
 from tasks_app.api.v1.wishes import AnyToken, Credentials, RefreshToken
 from tasks_app.engine.reading import read
+
+B = TypeVar("B", bound=BaseModel)
 
 
 class TokenPair(serializers.Serializer):
@@ -48,14 +50,23 @@ class _Tokens(APIView):
     permission_classes = (AllowAny,)
     throttle_classes = (PerAddress,)
 
-    def answered(self, request: Request, body: type[BaseModel], serializer: Any) -> dict[str, Any]:
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+    def sent(self, request: Request, body: type[B]) -> B:
+        """The body; no query parameter means anything here."""
         refuse_unknown_query(request, ())
-        judge = serializer(data=read(body, request.data).model_dump(), context={"request": request})
+        return read(body, request.data)
+
+    def judged(self, serializer: Any) -> dict[str, Any]:
+        """What simplejwt makes of a token."""
         try:
-            judge.is_valid(raise_exception=True)
+            serializer.is_valid(raise_exception=True)
         except TokenError as exc:
             raise InvalidToken(exc.args[0]) from None
-        return dict(judge.validated_data)
+        except ObjectDoesNotExist:
+            raise InvalidToken("The person of this token is gone.") from None
+        return dict(serializer.validated_data)
 
 
 class Token(_Tokens):
@@ -63,7 +74,11 @@ class Token(_Tokens):
 
     @extend_schema(request=Credentials, responses=TokenPair)
     def post(self, request: Request) -> Response:
-        return Response(self.answered(request, Credentials, TokenObtainPairSerializer))
+        person = authenticate(request._request, **self.sent(request, Credentials).model_dump())
+        if person is None:
+            raise AuthenticationFailed("No active account has this name and password.")
+        token = jwt.RefreshToken.for_user(person)
+        return Response({"access": str(token.access_token), "refresh": str(token)})
 
 
 class Refresh(_Tokens):
@@ -71,7 +86,8 @@ class Refresh(_Tokens):
 
     @extend_schema(request=RefreshToken, responses=AccessToken)
     def post(self, request: Request) -> Response:
-        return Response(self.answered(request, RefreshToken, TokenRefreshSerializer))
+        given = self.sent(request, RefreshToken)
+        return Response(self.judged(TokenRefreshSerializer(data=given.model_dump())))
 
 
 class Verify(_Tokens):
@@ -79,5 +95,5 @@ class Verify(_Tokens):
 
     @extend_schema(request=AnyToken, responses=Valid)
     def post(self, request: Request) -> Response:
-        self.answered(request, AnyToken, TokenVerifySerializer)
+        self.judged(TokenVerifySerializer(data=self.sent(request, AnyToken).model_dump()))
         return Response({"valid": True})

@@ -29,7 +29,7 @@ from tasks_app.api.v1.task_runs import Started, started
 from tasks_app.api.v1.wishes import ManyExecutions, Reason, Rerun
 from tasks_app.domain.refusals import Code, Refused, invalid
 from tasks_app.domain.states import FINAL
-from tasks_app.engine import control
+from tasks_app.engine import control, reruns
 from tasks_app.models import Execution
 from tasks_app.queries import executions
 
@@ -105,7 +105,7 @@ class Executions(Resource):
     def retry(self, request: Request, id: str) -> Response:
         execution = found(self.get_queryset(), id)
         wish = self.body(Rerun, optional=True).overrides
-        again = control.rerun(
+        again = reruns.rerun(
             [execution.pk], by=self.person, overrides=wish.given() if wish else None, request_id=self.request_id
         )[0]
         return started(request, again.pk, state=again.state)

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from tasks_app.domain.refusals import Code, Refused
 from tasks_app.domain.states import FINAL
-from tasks_app.engine import control
+from tasks_app.engine import control, reruns
 from tasks_app.models import Execution, TaskDefinition
 
 Done = UUID | Refused | None
@@ -24,7 +24,7 @@ def retried(known: Mapping[UUID, Execution], *, by: User, request_id: str | None
     if not wanted:
         return done
     try:
-        again = control.rerun(wanted, by=by, request_id=request_id)
+        again = reruns.rerun(wanted, by=by, request_id=request_id)
     except Refused as no:
         return done | dict.fromkeys(wanted, no)
     return done | {execution.rerun_of: execution.pk for execution in again if execution.rerun_of}

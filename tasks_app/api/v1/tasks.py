@@ -58,7 +58,8 @@ class Tasks(RunsTasks, Resource):
         return self.get_paginated_response(TaskShape(page, many=True).data)
 
     def retrieve(self, request: Request, id: str) -> Response:
-        return self.shown(found(self.get_queryset(), id))
+        task = found(self.get_queryset(), id)
+        return Response(TaskShape(task).data, headers={"ETag": etag(task)})
 
     @extend_schema(request=NewTask, responses={201: TaskShape, 200: Checked})
     @once
@@ -111,7 +112,7 @@ class Tasks(RunsTasks, Resource):
         return self.get_paginated_response(VersionShape(page, many=True).data)
 
     def shown(self, task: TaskDefinition, http_status: int = status.HTTP_200_OK) -> Response:
-        """A task as an answer, with its ETag, and its address when it is new."""
+        """A task as it now stands, with its ETag, and its address when it is new."""
         task = found(definitions.shown(None), task.pk)
         headers = {"ETag": etag(task)}
         if http_status == status.HTTP_201_CREATED:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints, create_model, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, create_model, model_validator
 
 from tasks_app.engine.batches import MOST_MEMBERS
 from tasks_app.engine.drafts import Draft, Flag, Milliseconds, Name, Priority
@@ -134,10 +134,12 @@ Adopt = create_model(
 
 
 class Credentials(Body):
-    """A user's name and password."""
+    """A user's name and password, to the letter."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=150)]
-    password: Annotated[str, StringConstraints(min_length=1, max_length=4096, strip_whitespace=False)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
 class RefreshToken(Body):
