@@ -93,6 +93,7 @@ class Fleet:
         pid = process.popen.pid
         until(
             lambda: Worker.objects.filter(name=f"{name}@test", pid=pid, stopped_at=None).exists(),
+            seconds=60,
             what=f"{name} is up; see {process.log}",
         )
         return process

@@ -11,7 +11,7 @@ from tasks_app.admin.dialogs import DANGER, PRIMARY, asking, dialog
 from tasks_app.admin.lines import execution_url
 from tasks_app.admin.reply import ask, carry_out, go, person, request_id
 from tasks_app.domain.states import FINAL
-from tasks_app.engine import control
+from tasks_app.engine import control, reruns
 from tasks_app.models import Execution
 
 WHY = "cancelled in the admin"
@@ -49,7 +49,7 @@ class ExecutionActions:
     @asking(RETRY, label="Retry", icon="replay", needs="execute", look=PRIMARY)
     def retry(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         """Run one again and go to the new execution."""
-        made = carry_out(request, lambda: control.rerun([UUID(object_id)], by=person(request), request_id=request_id()))
+        made = carry_out(request, lambda: reruns.rerun([UUID(object_id)], by=person(request), request_id=request_id()))
         if not made:
             return go(request, execution_url(UUID(object_id)))
         messages.success(request, "Started again; this is the new execution.")
@@ -75,7 +75,7 @@ class ExecutionActions:
         if not ids:
             messages.warning(request, "None of these has ended yet; only ended executions can be retried.")
             return None
-        made = carry_out(request, lambda: control.rerun(ids, by=person(request), request_id=request_id()))
+        made = carry_out(request, lambda: reruns.rerun(ids, by=person(request), request_id=request_id()))
         if made is not None:
             messages.success(request, f"{len(made)} started again.")
         return None

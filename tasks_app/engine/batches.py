@@ -28,6 +28,10 @@ _MEMBERS = """
 INSERT INTO fleet_batch_member (batch_id, position, generation, execution_id)
 SELECT %(batch)s, * FROM unnest(%(positions)s::int[], %(generations)s::smallint[], %(executions)s::uuid[])
 """
+_STOPS = """
+SELECT b.id FROM fleet_batch b WHERE b.id = %(batch)s AND b.state = 'running' AND b.stop_on_failure AND EXISTS (
+    SELECT 1 FROM fleet_execution e WHERE e.batch_id = b.id AND e.state = 'failed' AND NOT e.superseded)
+"""
 _FAILED = """
 SELECT e.id, e.definition_id, e.batch_position, e.generation, e.overrides FROM fleet_execution e
 WHERE e.batch_id = %(batch)s AND e.state = ANY(%(states)s) AND NOT e.superseded ORDER BY e.batch_position
@@ -122,7 +126,7 @@ def _open(batch: Batch, members: Sequence[Opening], *, user_id: int | None) -> N
     transaction.on_commit(partial(lanes.launch, batch), robust=True)
 
 
-def cancel(batch: Batch, *, by: AbstractBaseUser | None = None, reason: str = "") -> int:
+def cancel(batch: Any, *, by: AbstractBaseUser | None = None, reason: str = "") -> int:
     """Cancel what has not ended; running members are ended by their keepers. Returns how many were reached.
 
     The request is durable before the first member is touched. Opens transactions of at most a thousand members.
@@ -130,13 +134,15 @@ def cancel(batch: Batch, *, by: AbstractBaseUser | None = None, reason: str = ""
     execute(
         "UPDATE fleet_batch SET cancel_requested_at = coalesce(cancel_requested_at, now()) "
         "WHERE id = %s AND state = 'running'",
-        [batch.pk],
+        [batch.id],
     )
-    return control.cancel_where("e.batch_id = %(batch)s", {"batch": batch.pk}, by=by, reason=reason or "batch cancelled")
+    return control.cancel_where("e.batch_id = %(batch)s", {"batch": batch.id}, by=by, reason=reason or "batch cancelled")
 
 
-def stop(batch_id: UUID) -> int:
-    """The batch's own policy: a member failed, the waiting ones are cancelled. Opens transactions."""
+def stop_if_failed(batch_id: UUID) -> int:
+    """The batch's own policy: a member failed, so the waiting ones are cancelled. Opens transactions."""
+    if not one(_STOPS, {"batch": batch_id}):
+        return 0
     return control.cancel_where(
         "e.batch_id = %(batch)s AND e.state <> 'running'",
         {"batch": batch_id},
@@ -148,30 +154,37 @@ def stop(batch_id: UUID) -> int:
 def retry_failed(batch: Batch, *, by: AbstractBaseUser | None = None) -> int:
     """The next generation of every member that failed, was missed or cancelled; returns how many. Opens a transaction."""
     with transaction.atomic():
-        locked = one("SELECT state FROM fleet_batch WHERE id = %s FOR UPDATE", [batch.pk])
-        if locked and locked.state == Batch.State.RUNNING:
-            raise Refused(Code.CONFLICT, "The batch is still running; wait for its end or cancel it first.")
         failed = rows(_FAILED, {"batch": batch.pk, "states": [State.FAILED, State.MISSED, State.CANCELLED]})
-        if not failed:
-            return 0
-        execute("UPDATE fleet_execution SET superseded = true WHERE id = ANY(%s)", [[f.id for f in failed]])
-        execute(
-            "UPDATE fleet_batch SET state = 'running', finished_at = NULL, cancel_requested_at = NULL, "
-            "body_sent = false, lanes_seen_at = NULL, lanes_sent_at = NULL WHERE id = %s",
-            [batch.pk],
-        )
-        slots.set_limit(f"batch:{batch.pk}", batch.max_parallel)
-        _open(batch, [_again(batch, f) for f in failed], user_id=by.pk if by else None)
-    return len(failed)
+        return len(again(batch, failed, user_id=by.pk if by else None))
 
 
-def _again(batch: Batch, failed: Any) -> Opening:
-    return _opening(
-        batch,
-        failed.definition_id,
-        failed.batch_position,
-        decoded(failed.overrides),
-        None,
-        generation=failed.generation + 1,
-        rerun_of=failed.id,
+def again(
+    batch: Batch, members: Sequence[Any], *, overrides: Mapping[str, Any] | None = None, user_id: int | None = None
+) -> list[UUID]:
+    """Ended members take their places again, in the next generation. Raises Refused. Requires a transaction."""
+    locked = one("SELECT state FROM fleet_batch WHERE id = %s FOR UPDATE", [batch.pk])
+    if locked and locked.state == Batch.State.RUNNING:
+        raise Refused(Code.CONFLICT, "The batch is still running; wait for its end or cancel it first.")
+    if not members:
+        return []
+    execute("UPDATE fleet_execution SET superseded = true WHERE id = ANY(%s)", [[m.id for m in members]])
+    execute(
+        "UPDATE fleet_batch SET state = 'running', finished_at = NULL, cancel_requested_at = NULL, "
+        "body_sent = false, lanes_seen_at = NULL, lanes_sent_at = NULL WHERE id = %s",
+        [batch.pk],
     )
+    slots.set_limit(f"batch:{batch.pk}", batch.max_parallel)
+    openings = [
+        _opening(
+            batch,
+            member.definition_id,
+            member.batch_position,
+            decoded(member.overrides) if overrides is None else overrides,
+            None,
+            generation=member.generation + 1,
+            rerun_of=member.id,
+        )
+        for member in members
+    ]
+    _open(batch, openings, user_id=user_id)
+    return [opening.id for opening in openings]

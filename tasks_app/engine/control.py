@@ -1,4 +1,4 @@
-"""What people do to what is waiting or running: cancel, pause, resume, run again. Durable: it all stands in the table."""
+"""What people do to what is waiting or running: cancel, pause, resume. Durable: it all stands in the table."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -8,14 +8,12 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from tasks_app.domain.refusals import Code, Refused
-from tasks_app.domain.states import FINAL, Actor, State
+from tasks_app.domain.states import Actor, State
 from tasks_app.engine import cascade, dispatch, follow, moves, scheduling, trigger
 from tasks_app.engine.clock import once_more
 from tasks_app.engine.finish import keep_head
-from tasks_app.engine.opening import Opening
 from tasks_app.engine.rows import execute, rows
-from tasks_app.models import Execution, TaskDefinition, WorkflowRun
+from tasks_app.models import TaskDefinition, WorkflowRun
 
 A_TRANSACTION = 1000
 _OPEN = "('blocked', 'scheduled', 'pending', 'running', 'retrying')"
@@ -118,38 +116,3 @@ def resume(definition: TaskDefinition, *, by: AbstractBaseUser | None = None) ->
 def _set_status(definition: TaskDefinition, status: str) -> None:
     execute("UPDATE fleet_definition SET status = %s, updated_at = now() WHERE id = %s", [status, definition.pk])
     definition.status = status
-
-
-def rerun(
-    execution_ids: Sequence[UUID],
-    *,
-    by: AbstractBaseUser | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    request_id: str | None = None,
-) -> list[Execution]:
-    """A new execution for each final one, pointing back, with the definition's current version. Raises Refused.
-
-    Opens a transaction.
-    """
-    old = list(Execution.objects.filter(pk__in=execution_ids).select_related("definition"))
-    still_open = [str(e.pk) for e in old if State(e.state) not in FINAL]
-    if still_open:
-        raise Refused(Code.CONFLICT, f"Only an execution that has ended can be run again: {', '.join(still_open[:5])}.")
-    openings = [
-        Opening(
-            definition_id=e.definition_id,
-            cause="rerun",
-            overrides=overrides if overrides is not None else e.overrides,
-            rerun_of=e.pk,
-            parent_id=e.parent_id,
-            forced=True,
-        )
-        for e in old
-    ]
-    for execution in old:
-        trigger.refuse_archived(execution.definition)
-    with transaction.atomic():
-        trigger.open_for(openings, actor=Actor.USER, user_id=by.pk if by else None, reason="run again", ungated=True)
-    return list(Execution.objects.filter(pk__in=[o.id for o in openings]))
-
-

@@ -14,7 +14,7 @@ from django.db import OperationalError, transaction
 from psycopg.errors import LockNotAvailable
 
 from tasks_app.domain.refusals import Code, Refused
-from tasks_app.engine.clock import policy
+from tasks_app.engine.clock import once_more, policy
 from tasks_app.engine.rows import execute, one
 from tasks_app.models import IdempotencyKey
 
@@ -49,10 +49,12 @@ class Answer:
     replayed: bool = False
 
 
+@once_more
 def answer_once(work: Callable[[], Answer], *, user: User, key: str, request_hash: str) -> Answer:
     """The answer of `work`, or the one it gave when this key was first used.
 
-    What `work` raises undoes everything, the key included: a refused request may be repeated. Opens a transaction.
+    What `work` raises undoes everything, the key included: a refused request may be repeated. After a deadlock `work`
+    is called a second time. Opens a transaction.
     """
     with transaction.atomic():
         taken = _take(user, key, request_hash)

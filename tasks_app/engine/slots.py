@@ -24,12 +24,9 @@ UPDATE fleet_execution e SET waiting_slot = NULL FROM (
     WHERE s.key = ANY(%(keys)s)) n
 WHERE e.id = n.id RETURNING e.pool
 """
-_RECOUNT = """
-WITH truth AS (
-    SELECT s.key, (SELECT count(*) FROM fleet_attempt a WHERE a.finished_at IS NULL AND s.key = ANY(a.slots)) AS used
-    FROM fleet_slot s ORDER BY s.key FOR UPDATE OF s
-)
-UPDATE fleet_slot s SET used = truth.used FROM truth WHERE truth.key = s.key AND s.used <> truth.used RETURNING s.key
+_TRUTH = """
+SELECT s.key, s.used, (SELECT count(*) FROM fleet_attempt a WHERE a.finished_at IS NULL AND s.key = ANY(a.slots)) AS truth
+FROM fleet_slot s {where}
 """
 
 
@@ -67,13 +64,16 @@ def let_through(keys: Sequence[str]) -> set[str]:
 
 
 def recount() -> set[str]:
-    """Rebuild the counters from the open attempts, for the sweep; returns pools in which something may go on.
+    """Rebuild counters that differ from the open attempts, for the sweep; returns pools in which something may go on.
 
+    Looked at without locks first: a claim in progress looks like a difference, and is none once its row is locked.
     Requires a transaction.
     """
-    execute("LOCK TABLE fleet_slot IN SHARE ROW EXCLUSIVE MODE")
-    rows(_RECOUNT)
-    return let_through([row.key for row in rows("SELECT key FROM fleet_slot WHERE used < \"limit\"")])
+    differ = [row.key for row in rows(_TRUTH.format(where="")) if row.used != row.truth]
+    rows(_LOCK, {"keys": differ, "order": _ORDER})
+    for row in rows(_TRUTH.format(where="WHERE s.key = ANY(%(keys)s)"), {"keys": differ}):
+        execute("UPDATE fleet_slot SET used = %s WHERE key = %s", [row.truth, row.key])
+    return let_through([row.key for row in rows('SELECT key FROM fleet_slot WHERE used < "limit"')])
 
 
 def set_limit(key: str, limit: int | None) -> None:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from tasks_app.domain.states import Actor, State
 from tasks_app.engine import cascade, closing, control, dispatch, follow, held, moves, slots
-from tasks_app.engine.batches import stop
+from tasks_app.engine.batches import cancel, stop_if_failed
 from tasks_app.engine.clock import once_more, policy
 from tasks_app.engine.finish import lost
 from tasks_app.engine.rows import decoded, execute, one, rows
@@ -62,7 +62,7 @@ def sweep_once(*, sweeper_silent: bool = False) -> int:
     """
     if sweeper_silent or _fleet_was_silent():
         _grant_amnesty()
-    moved = recover_lost() + time_out_waits() + settle_forgotten() + stop_failed_batches()
+    moved = recover_lost() + time_out_waits() + settle_forgotten() + stop_batches()
     _rebuild_slots()
     close_ended()
     execute("DELETE FROM fleet_idempotency_key WHERE expires_at < now()")
@@ -127,14 +127,13 @@ def _ended(row: Any) -> cascade.Ended:
     return cascade.Ended(row.id, row.state, row.definition_id, row.workflow_id, row.batch_id, facts)
 
 
-def stop_failed_batches() -> int:
-    """Batches that stop on failure and whose stopping nobody carried out."""
+def stop_batches() -> int:
+    """Batches whose cancelling, or stopping on failure, nobody carried to its end."""
     found = rows(
-        "SELECT b.id FROM fleet_batch b WHERE b.state = 'running' AND (b.stop_on_failure OR b.cancel_requested_at "
-        "IS NOT NULL) AND (b.cancel_requested_at IS NOT NULL OR EXISTS (SELECT 1 FROM fleet_execution e "
-        "WHERE e.batch_id = b.id AND e.state = 'failed' AND NOT e.superseded)) ORDER BY b.created_at LIMIT 50"
+        "SELECT id, cancel_requested_at FROM fleet_batch WHERE state = 'running' "
+        "AND (stop_on_failure OR cancel_requested_at IS NOT NULL) ORDER BY created_at LIMIT 50"
     )
-    return sum(stop(row.id) for row in found)
+    return sum(cancel(row) if row.cancel_requested_at else stop_if_failed(row.id) for row in found)
 
 
 def close_ended() -> None:

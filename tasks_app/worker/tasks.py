@@ -15,7 +15,7 @@ from django.db import close_old_connections
 
 from tasks_app.broker.messages import CLOSE_BATCH, LANE, OCCURRENCE, RUN, VERSION
 from tasks_app.domain.states import FINAL, State
-from tasks_app.engine import closing, lanes
+from tasks_app.engine import batches, closing, lanes
 from tasks_app.engine.claim import Refusal, Seat
 from tasks_app.engine.clock import policy
 from tasks_app.engine.tick import occurrence_due
@@ -101,10 +101,12 @@ def lane(self: Any, message: Any) -> dict[str, int]:
             lanes.seen(batch_id)
         visited = visit_member(batch_id, seat=_seat(self.request), desk=desk.put)
         if visited is None or visited.refusal is Refusal.SLOT_FULL:
+            batches.stop_if_failed(batch_id)
             closing.close_batches([batch_id])
             return {"members": done}
         done += 1
-    raise self.replace(self.signature_from_request(self.request))
+    queue = self.request.delivery_info.get("routing_key")
+    raise self.replace(self.si(message).set(queue=queue, priority=self.request.delivery_info.get("priority")))
 
 
 @shared_task(name=CLOSE_BATCH, **OPTIONS)

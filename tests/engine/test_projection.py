@@ -162,6 +162,17 @@ def test_deleting_the_periodic_task_stops_the_schedule_and_says_why(define, dele
     assert PeriodicTask.objects.get().pk == again.periodic_task_id
 
 
+def test_a_marked_schedule_that_is_not_read_yet_does_not_run_by_its_old_rule(define, monkeypatch):
+    from tasks_app.engine import rederive
+
+    monkeypatch.setattr(rederive, "A_BATCH", 1)
+    pair = [scheduled(define(), due=minute()) for _ in range(2)]
+    PeriodicTask.objects.update(enabled=False)
+    tick_once()
+    tick_once()
+    assert [outcome for schedule in pair for outcome, _, _ in ledger(schedule)] == ["missed", "missed"]
+
+
 def test_a_bulk_edit_of_many_is_worked_off_in_batches(define, monkeypatch):
     from tasks_app.engine import rederive
 

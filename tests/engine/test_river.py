@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tasks_app.engine import control, trigger, workflows
+from tasks_app.engine import control, reruns, trigger, workflows
 from tasks_app.engine.claim import Refusal, claim
 from tasks_app.engine.finish import Outcome, finish
 from tasks_app.models import Attempt, DefinitionHead, Execution, Result, TaskDefinition, Transition
@@ -112,7 +112,7 @@ def test_a_waiting_execution_is_cancelled_at_once_and_a_running_one_when_it_ends
 def test_a_rerun_points_back_and_leaves_the_old_row_alone(define):
     first = trigger.trigger(define(config={"fail": "permanent"}))
     drain()
-    (again,) = control.rerun([first.pk])
+    (again,) = reruns.rerun([first.pk])
     first.refresh_from_db()
     assert (again.rerun_of, first.state, again.cause) == (first.pk, "failed", "rerun")
 

@@ -133,10 +133,12 @@ def test_skip_leaves_out_an_occurrence_while_the_last_one_has_not_ended(define):
     definition = define()
     schedule = scheduled(definition, due=minute(), overlap="skip", misfire_seconds=3600)
     tick_once()
+    Occurrence.objects.all().delete()
     Schedule.objects.update(next_due_at=minute(ago=1))
     tick_once()
-    assert [outcome for outcome, _, _ in ledger(schedule)] == ["missed", "run"]
-    assert Occurrence.objects.get(outcome="missed").reason == "overlap"
+    assert ledger(schedule) == [("missed", minute(ago=1), 2)]
+    assert Occurrence.objects.get().reason == "overlap"
+    assert [state for state, _, _ in executions(definition)] == ["missed", "pending"]
     drain()
     Schedule.objects.update(next_due_at=minute(ago=3))
     Occurrence.objects.all().delete()
