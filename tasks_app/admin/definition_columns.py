@@ -12,12 +12,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RadioFilter, TextFilter
 
-from executors import registry
 from tasks_app.admin import words
 from tasks_app.admin.lines import execution_url
 from tasks_app.admin.paginator import FleetList
 from tasks_app.domain.schedules import ScheduleError, describe
 from tasks_app.models import DefinitionHead, Schedule, TaskDefinition
+from tasks_app.queries import task_types
 from tasks_app.queries.outcomes import last_states
 
 
@@ -129,7 +129,7 @@ class TypeFilter(RadioFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The registered types."""
-        return [(slug, slug) for slug in registry.all_types()]
+        return [(slug, slug) for slug in task_types.names()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[TaskDefinition]) -> QuerySet[TaskDefinition]:
         """One type."""

@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from executors import registry
 from tasks_app.admin import words
 from tasks_app.admin.definition_columns import page_of
 from tasks_app.admin.lines import line
 from tasks_app.domain.schedules import ScheduleError, describe, next_fires
 from tasks_app.domain.zones import zone
+from tasks_app.engine.clock import policy
 from tasks_app.models import Dependency, Execution, TaskDefinition
+from tasks_app.queries import task_types
 
 FIRES = 5
 RECENT = 10
@@ -55,11 +56,11 @@ def preview(request: HttpRequest) -> HttpResponse:
 def schema(request: HttpRequest) -> HttpResponse:
     """The config fields of the chosen task type."""
     slug = request.GET.get("task_type", "")
-    try:
-        executor = registry.get(slug)
-    except registry.UnknownTaskType as exc:
-        return render(request, "taskfleet/config_schema.html", {"problem": str(exc)})
-    found = executor.config_schema()
+    chosen = task_types.one(slug, fresh_for=policy().lease)
+    if chosen is None or chosen.schema is None:
+        problem = f"It cannot run here: {chosen.reason}" if chosen else f"Unknown task type {slug!r}; choose another."
+        return render(request, "taskfleet/config_schema.html", {"problem": problem})
+    found = chosen.schema
     required = set(found.get("required", ()))
     fields = [
         {
@@ -72,7 +73,7 @@ def schema(request: HttpRequest) -> HttpResponse:
         for name, part in found.get("properties", {}).items()
     ]
     fields.sort(key=lambda row: not row["required"])
-    return render(request, "taskfleet/config_schema.html", {"executor": executor, "fields": fields})
+    return render(request, "taskfleet/config_schema.html", {"task_type": chosen, "fields": fields})
 
 
 def _kind(part: dict[str, Any], shared: dict[str, Any]) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from executors import registry
 from tasks_app.admin import form_fields as field
 from tasks_app.domain.priority import HIGHEST, LOWEST, NUMBERS
 from tasks_app.domain.refusals import Refused
 from tasks_app.engine.drafts import VERSION_FIELDS, content_of
 from tasks_app.models import Schedule, TaskDefinition
+from tasks_app.queries import task_types
 
 WHEN = ("schedule", "timezone", "start_at", "end_at", "catch_up", "overlap")
 RETRYABLE = ("network_error", "timeout", "rate_limit", "temporary_failure")
@@ -27,7 +27,7 @@ _NAMES = {number: name for name, number in NUMBERS.items()}
 
 
 def _types() -> list[tuple[str, str]]:
-    return [(slug, slug) for slug in registry.all_types()]
+    return [(slug, slug) for slug in task_types.names()]
 
 
 def _pools() -> list[tuple[str, str]]:

@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RadioFilter
 
-from executors import registry
 from tasks_app.domain.states import FINAL, OPEN
 from tasks_app.models import Batch, Execution, TaskDefinition, WorkflowRun
+from tasks_app.queries import task_types
 
 WINDOW = 50_000
 NAMED_AT_MOST = 200
@@ -53,7 +53,7 @@ class TypeFilter(RadioFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The registered types; no DISTINCT over history."""
-        return [(slug, slug) for slug in registry.all_types()]
+        return [(slug, slug) for slug in task_types.names()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
         """One type."""

@@ -32,6 +32,11 @@ def all_types(*, fresh_for: timedelta) -> list[TaskType]:
     return [_described(slug, able.get(slug, 0)) for slug in registry.all_types()]
 
 
+def names() -> tuple[str, ...]:
+    """Every known kind by its slug. No statement."""
+    return registry.all_types()
+
+
 def one(task_type: str, *, fresh_for: timedelta) -> TaskType | None:
     """A kind by any spelling of its name."""
     try:
