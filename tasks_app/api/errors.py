@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import DataError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -47,7 +47,10 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
         return _known(exc)
     if isinstance(exc, DataError):
         return answer(400, "invalid", "A value is outside of what can be stored.")
-    if isinstance(exc, OperationalError):
+    if isinstance(exc, IntegrityError):
+        log.warning("a request lost a race", exc_info=exc)
+        return answer(409, "conflict", "Something this needs was changed or removed meanwhile; read it again.")
+    if isinstance(exc, OperationalError | InterfaceError):
         log.exception("the database refused a request")
         return answer(503, "unavailable", "The database does not answer; try again soon.", retry_after=5)
     log.error("a request failed unexpectedly", exc_info=exc)
