@@ -10,6 +10,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ from executors.errors import NetworkError, PermanentFailure, TemporaryFailure, T
 from executors.foreign import innermost_reason, kind_of
 
 MAX_REDIRECTS = 5
+Request = requests.Request
 CONNECT_SECONDS = 10.0
 CHUNK = 65536
 USER_AGENT = "Taskfleet"
@@ -65,7 +67,7 @@ class GuardedSession(requests.Session):
 
     def fetch(
         self,
-        request: requests.Request,
+        request: Request,
         *,
         seconds: float,
         max_bytes: int,
@@ -77,30 +79,28 @@ class GuardedSession(requests.Session):
         """Send, and read the whole answer within `seconds`. A body beyond `max_bytes` is cut off, or refused."""
         begun = time.monotonic()
         try:
-            with watch.Watch(seconds, should_stop=should_stop):
-                prepared = self.prepare_request(request)
-                checked = self.verify if verify else False
-                limits = (min(seconds, CONNECT_SECONDS), seconds)
-                with self.send(
-                    prepared, stream=True, timeout=limits, allow_redirects=follow, verify=checked
-                ) as response:
-                    tls = getattr(response.raw.connection, "tls", None)
-                    body, whole = _read(response.raw, max_bytes)
+            with (
+                watch.Watch(seconds, should_stop=should_stop),
+                self._sent(request, seconds, follow, verify) as response,
+            ):
+                tls = getattr(response.raw.connection, "tls", None)
+                body, whole = _read(response.raw, max_bytes)
         except (requests.RequestException, HTTPError, OSError) as exc:
             raise _in_words(exc, str(request.url)) from exc
         if not whole and not cut:
             raise PermanentFailure(
                 f"The answer is larger than {max_bytes} bytes. Ask for less, or raise maxBytes.", kind="bad_response"
             )
-        return Answer(
-            status=response.status_code,
-            headers=response.headers,
-            body=body,
-            url=response.url,
-            elapsed_ms=round((time.monotonic() - begun) * 1000),
-            redirects=tuple(hop.headers.get("Location", "") for hop in response.history),
-            cut=not whole,
-            tls=tls,
+        elapsed = time.monotonic() - begun
+        return replace(_answer(response, body), elapsed_ms=round(elapsed * 1000), cut=not whole, tls=tls)
+
+    def _sent(self, request: Request, seconds: float, follow: bool, verify: bool) -> requests.Response:
+        return self.send(
+            self.prepare_request(request),
+            stream=True,
+            timeout=(min(seconds, CONNECT_SECONDS), seconds),
+            allow_redirects=follow,
+            verify=self.verify if verify else False,
         )
 
 
@@ -212,6 +212,13 @@ def _read(raw: HTTPResponse, max_bytes: int) -> tuple[bytes, bool]:
             return bytes(body), True
         body += chunk
     return bytes(body[:max_bytes]), False
+
+
+def _answer(response: requests.Response, body: bytes) -> Answer:
+    hops = tuple(hop.headers.get("Location", "") for hop in response.history)
+    return Answer(
+        status=response.status_code, headers=response.headers, body=body, url=response.url, elapsed_ms=0, redirects=hops
+    )
 
 
 def _in_words(exc: Exception, url: str) -> Exception:

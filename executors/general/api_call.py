@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import jmespath
-import requests
 from jmespath.exceptions import JMESPathError
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -16,7 +15,7 @@ from executors.contract import Config, Context, Executor, Result
 from executors.credentials import Credentials, header_for, redactor_for
 from executors.errors import ExecutorError, PermanentFailure
 from executors.expectations import Expect, Path, judge
-from executors.http import open_session
+from executors.http import Request, open_session
 from executors.redaction import Redactor
 from executors.request_fields import (
     DEFAULT_TIMEOUT_MS,
@@ -108,7 +107,7 @@ class ApiCall(Executor[ApiCallConfig]):
         return _result(config, answer, rows, visible)
 
 
-def _request(context: Context[ApiCallConfig]) -> requests.Request:
+def _request(context: Context[ApiCallConfig]) -> Request:
     config, scope = context.config, scope_of(context)
     url, headers = resolve(context, url=config.url, headers=config.headers, scope=scope)
     if config.auth is not None:
@@ -119,7 +118,7 @@ def _request(context: Context[ApiCallConfig]) -> requests.Request:
     body = encode_body(render(config.body, scope=scope, where="body"), headers)
     form = _form(config.form, context, scope)
     query = {name: _query(value, scope, name) for name, value in config.query.items()}
-    return requests.Request(config.method, url, headers=headers, params=query, data=body if form is None else form)
+    return Request(config.method, url, headers=headers, params=query, data=body if form is None else form)
 
 
 def _form(

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 from typing import Annotated, Any, ClassVar, Literal
 
-import requests
 from pydantic import BeforeValidator, Field, model_validator
 from standardwebhooks.webhooks import Webhook as StandardWebhook
 
@@ -18,7 +17,7 @@ from executors.answers import Answer, failure_of
 from executors.contract import Config, Context, Executor, Result
 from executors.credentials import redactor_for
 from executors.errors import PermanentFailure
-from executors.http import open_session
+from executors.http import Request, open_session
 from executors.redaction import Redactor
 from executors.request_fields import (
     DEFAULT_TIMEOUT_MS,
@@ -110,7 +109,7 @@ class Webhook(Executor[WebhookConfig]):
         )
 
 
-def _message(context: Context[WebhookConfig]) -> tuple[requests.Request, str]:
+def _message(context: Context[WebhookConfig]) -> tuple[Request, str]:
     """The request and how it is signed. The signature covers the very bytes that are sent."""
     config, scope = context.config, scope_of(context)
     url, headers = resolve(context, url=config.url, headers=config.headers, scope=scope)
@@ -120,7 +119,7 @@ def _message(context: Context[WebhookConfig]) -> tuple[requests.Request, str]:
     if config.secret is not None:
         value = reveal(config.secret, secrets=context.secrets)
         headers |= _github(value, body) if signing == "github" else _standard(value, body, context, config.secret.name)
-    return requests.Request(config.method, url, headers=headers, data=body), signing
+    return Request(config.method, url, headers=headers, data=body), signing
 
 
 def _standard(secret: str, body: bytes, context: Context[Any], name: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ FORBIDDEN = [
         "::127.0.0.1",
         "::ffff:127.0.0.1",
         "::ffff:10.0.0.1",
+        "::ffff:192.88.99.1",
         "fe80::1",
         "fe80::1%eth0",
         "fc00::1",
@@ -62,6 +63,7 @@ def test_no_spelling_of_an_inner_address_passes(number: int) -> None:
 def test_an_operator_can_open_a_network_and_only_that() -> None:
     egress = Egress.from_settings({"http_allow_nets": ["10.1.0.0/16"]})
     egress.check_address("10.1.2.3", host="inner")
+    egress.check_address("::ffff:10.1.2.3", host="inner")
     with pytest.raises(PermanentFailure):
         egress.check_address("10.2.0.1", host="inner")
 

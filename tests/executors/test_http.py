@@ -259,23 +259,22 @@ def test_cookies_do_not_outlive_a_session(httpserver: HTTPServer) -> None:
     assert [fetch(httpserver.url_for("/")).text() for _ in range(2)] == ["none", "none"]
 
 
-def test_a_pooled_connection_is_ended_at_the_deadline_as_well(httpserver: HTTPServer) -> None:
-    release = threading.Event()
+def test_a_pooled_connection_is_ended_at_the_deadline_as_well() -> None:
+    """The first answer leaves the connection open; the second drips on it."""
+    connections = []
 
-    def slow(request: Request) -> Response:
-        release.wait(20)
-        return Response("late")
+    def first_whole_then_drip(connection: socket.socket) -> None:
+        connections.append(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfast")
+        connection.recv(65536)
+        drips(b"HTTP/1.1 200 OK\r\n\r\n", b"x")(connection)
 
-    httpserver.expect_request("/fast").respond_with_data("fast")
-    httpserver.expect_request("/slow").respond_with_handler(slow)
-    with open_session(HERE) as session:
-        session.fetch(requests.Request("GET", httpserver.url_for("/fast")), seconds=5, max_bytes=100)
+    with serving(first_whole_then_drip) as url, open_session(HERE) as session:
+        assert session.fetch(requests.Request("GET", url), seconds=5, max_bytes=100).text() == "fast"
         begun = time.monotonic()
-        request = requests.Request("GET", httpserver.url_for("/slow"))
-        found = failure_of(lambda: session.fetch(request, seconds=0.5, max_bytes=100))
+        found = failure_of(lambda: session.fetch(requests.Request("GET", url), seconds=0.5, max_bytes=10**6))
         took = time.monotonic() - begun
-    release.set()
-    assert (found.kind, took < 5) == ("timeout", True)
+    assert (found.kind, took < 5, len(connections)) == ("timeout", True, 1)
 
 
 def test_a_certificate_of_a_known_authority_is_accepted(https: Https, certificates: Path) -> None:
