@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -35,13 +34,6 @@ class RunForm(BaseDialogForm):
     with_upstream = field.box(label="Run what it waits for first")
     with_downstream = field.box(label="Run what waits for it, too")
     force = field.box(label="Do not wait for dependencies")
-
-    def clean_config(self) -> Any:
-        """An object or nothing."""
-        value = self.cleaned_data["config"]
-        if value is not None and not isinstance(value, dict):
-            raise forms.ValidationError("Give a JSON object, for example {“url”: “https://example.org/”}.")
-        return value
 
 
 class CloneForm(BaseDialogForm):

@@ -56,6 +56,11 @@ class DependencyFormSet(PaginationInlineFormSet):
     changed_objects: list[Any]
     deleted_objects: list[Any]
 
+    def is_valid(self) -> bool:
+        """Not when authoring refused the page, wherever its complaints stand."""
+        edit: Edit | None = getattr(self.instance, "edit", None)
+        return bool(super().is_valid()) and (edit is None or edit.task is not None)
+
     def clean(self) -> None:
         """Hand everything to authoring, unless the form itself was wrong already."""
         super().clean()
@@ -70,8 +75,6 @@ class DependencyFormSet(PaginationInlineFormSet):
                 rows[int(place)].add_error("upstream", messages)
             elif messages:
                 raise forms.ValidationError(messages)
-        if edit.task is None:
-            raise forms.ValidationError([])
 
     def _counts(self, form: Any) -> bool:
         return bool(form.cleaned_data.get("upstream")) and not form.cleaned_data.get("DELETE")

@@ -9,8 +9,15 @@ from unfold import widgets
 YES_NO = (("", "As the task type says"), ("true", "Yes"), ("false", "No"))
 
 
-class PrettyJson(forms.JSONField):
-    """JSON shown indented."""
+class JsonObject(forms.JSONField):
+    """A JSON object, shown indented."""
+
+    def to_python(self, value: Any) -> Any:
+        """Nothing else than an object."""
+        found = super().to_python(value)
+        if found is not None and not isinstance(found, dict):
+            raise forms.ValidationError("Give a JSON object, for example {“url”: “https://example.org/”}.")
+        return found
 
     def prepare_value(self, value: Any) -> Any:
         """Text of the value; what could not be read stays as it was typed."""
@@ -35,10 +42,10 @@ class Words(forms.CharField):
         return list(initial or []) != self.to_python(data)
 
 
-def json_area(**options: Any) -> PrettyJson:
+def json_area(**options: Any) -> JsonObject:
     """A text area for JSON."""
     area = widgets.UnfoldAdminTextareaWidget(attrs={"rows": 10, "spellcheck": "false", "class": "tf-mono"})
-    return PrettyJson(required=False, widget=area, **options)
+    return JsonObject(required=False, widget=area, **options)
 
 
 def tag_words(**options: Any) -> Words:

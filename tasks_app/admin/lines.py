@@ -26,6 +26,7 @@ class Line:
     name: str
     state: SafeString | str
     created: SafeString | str
+    ended: SafeString | str
     took: str
     cause: str
     task_type: str
@@ -38,7 +39,8 @@ def line(execution: Execution, *, name: str | None = None) -> Line:
         url=execution_url(execution.id),
         name=name if name is not None else execution.definition.name,
         state=words.badge(execution.state),
-        created=words.when(execution.finished_at or execution.started_at or execution.created_at),
+        created=words.when(execution.created_at),
+        ended=words.when(execution.finished_at or execution.created_at),
         took=words.between(execution.started_at, execution.finished_at),
         cause=execution.get_cause_display(),
         task_type=execution.task_type,

@@ -74,6 +74,11 @@ def environment(request: HttpRequest) -> list[str] | None:
     return ["One machine", "info"] if settings.ENV.task_embedded else None
 
 
+def icon(request: HttpRequest) -> str:
+    """The tab's picture."""
+    return static("taskfleet/icon.svg")
+
+
 def style(request: HttpRequest) -> str:
     """Taskfleet's own style sheet."""
     return static("taskfleet/fleet.css")

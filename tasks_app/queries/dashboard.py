@@ -48,18 +48,19 @@ def now() -> Now:
     """Everything the dashboard shows but the chart."""
     at = _clock()
     day_ago = at - timedelta(days=1)
-    newest = Execution.objects.select_related("definition").order_by("-created_at", "-id")
+    newest = Execution.objects.order_by("-created_at", "-id")
+    named = newest.select_related("definition")
     return Now(
         at=at,
-        running=up_to(BOUND, Execution.objects.filter(state="running")),
+        running=up_to(BOUND, newest.filter(state="running")),
         due_in_an_hour=_due(at + timedelta(hours=1)),
-        failed_today=up_to(BOUND, Execution.objects.filter(state="failed", created_at__gt=day_ago)),
-        missed_today=up_to(BOUND, Execution.objects.filter(state="missed", created_at__gt=day_ago)),
+        failed_today=up_to(BOUND, newest.filter(state="failed", created_at__gt=day_ago)),
+        missed_today=up_to(BOUND, newest.filter(state="missed", created_at__gt=day_ago)),
         workers=alive_workers(at),
         loops=list(LoopLease.objects.order_by("name")),
         slots=list(Slot.objects.filter(used__gt=0).order_by("-used", "key")[:RECENT]),
-        failures=list(newest.filter(state="failed")[:RECENT]),
-        recent=list(newest[:RECENT]),
+        failures=list(named.filter(state="failed")[:RECENT]),
+        recent=list(named[:RECENT]),
         queues=_queues(settings.TASKFLEET.pools),
     )
 
@@ -77,25 +78,28 @@ def _clock() -> datetime:
 
 
 def _due(until: datetime) -> Rows:
-    schedules = up_to(BOUND, Schedule.objects.filter(next_due_at__lte=until))
-    waiting = up_to(BOUND, Execution.objects.filter(state__in=["scheduled", "retrying"], run_at__lte=until))
-    return Rows(schedules.number + waiting.number, capped=schedules.capped or waiting.capped)
+    schedules = up_to(BOUND, Schedule.objects.filter(next_due_at__lte=until).order_by("next_due_at"))
+    waiting = Execution.objects.filter(state__in=["scheduled", "retrying"], run_at__lte=until).order_by("run_at")
+    executions = up_to(BOUND, waiting)
+    return Rows(schedules.number + executions.number, capped=schedules.capped or executions.capped)
 
 
 _READY = "queue_at + priority * interval '10 minutes' AS ready_at"
+# Each part is ordered as its partial index is, so that the database never looks for the rows in the table itself.
 _QUEUES = f"""
 SELECT p.pool, w.n, o.n, b.n,
        extract(epoch FROM clock_timestamp() - least(w.ready_at, o.ready_at, b.ready_at))
   FROM unnest(%(pools)s::text[]) WITH ORDINALITY AS p(pool, place)
  CROSS JOIN LATERAL (SELECT count(*) AS n, min(ready_at) AS ready_at FROM (
         SELECT {_READY} FROM fleet_execution WHERE pool = p.pool AND state = 'pending' AND NOT held
-           AND waiting_slot IS NULL AND sent_at IS NULL AND batch_id IS NULL LIMIT %(bound)s + 1) x) w
+           AND waiting_slot IS NULL AND sent_at IS NULL AND batch_id IS NULL
+         ORDER BY turn_key, queue_at LIMIT %(bound)s + 1) x) w
  CROSS JOIN LATERAL (SELECT count(*) AS n, min(ready_at) AS ready_at FROM (
         SELECT {_READY} FROM fleet_execution WHERE pool = p.pool AND state = 'pending'
-           AND sent_at IS NOT NULL LIMIT %(bound)s + 1) x) o
+           AND sent_at IS NOT NULL ORDER BY resend_at LIMIT %(bound)s + 1) x) o
   LEFT JOIN (SELECT pool, count(*) AS n, min(ready_at) AS ready_at FROM (
         SELECT pool, {_READY} FROM fleet_execution WHERE state = 'pending' AND batch_id IS NOT NULL
-         LIMIT %(bound)s + 1) x GROUP BY pool) b ON b.pool = p.pool
+         ORDER BY batch_id, queue_at, batch_position LIMIT %(bound)s + 1) x GROUP BY pool) b ON b.pool = p.pool
  ORDER BY p.place
 """
 

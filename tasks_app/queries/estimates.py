@@ -26,8 +26,12 @@ class Rows:
 
 
 def up_to(limit: int, queryset: QuerySet[Any]) -> Rows:
-    """The exact number when it is at most `limit`. Reads no more than `limit` + 1 rows."""
-    found = queryset.order_by()[: limit + 1].count()
+    """The exact number when it is at most `limit`.
+
+    The queryset should be ordered as an index is: without an order the database may look for the rows from the wrong
+    end of the table, where there are none.
+    """
+    found = queryset[: limit + 1].count()
     return Rows(min(found, limit), capped=found > limit)
 
 
