@@ -98,11 +98,9 @@ def decide(
     newest_first: bool = False,
     reason: str = NOT_RUNNING,
 ) -> Plan:
-    """The plan for instants that are due at `now`, oldest first.
+    """The plan for instants due at `now`: those within the misfire window run on schedule, the others by `catch_up`.
 
-    Those within the misfire window run on schedule. Of the others `none` runs none; `latest` runs the newest, unless
-    something newer runs anyway (after an outage the work is done once, now); `all` runs the newest `limit`. The rest
-    is one gap with `reason`. `running` and `waiting` are the schedule's executions under way; see `_held_apart`.
+    The rest is one gap with `reason`. `running` and `waiting` count the schedule's executions under way.
     """
     if not due:
         return Plan()
@@ -122,6 +120,9 @@ def decide(
 def _caught_up(
     overdue: Sequence[datetime], catch_up: CatchUp, limit: int, *, anything_newer: bool
 ) -> Sequence[datetime]:
+    """none runs none; all runs the newest `limit`; latest runs the newest, unless something newer runs anyway: after
+    an outage the work is done once, now.
+    """
     if catch_up is CatchUp.ALL:
         return overdue[max(len(overdue) - limit, 0) :]
     if catch_up is CatchUp.LATEST and not anything_newer:

@@ -37,7 +37,7 @@ def test_details_do_not_make_another_error(one: str, other: str, mask: str) -> N
     ("one", "other"),
     [
         ("connection refused", "connection reset"),
-        ("can't open file", "can't close file"),
+        ("can't open file, won't retry", "can't close file, won't retry"),
         ("read and/or write failed", "read failed"),
         ("decade of facade", "defaced"),
     ],

@@ -199,6 +199,31 @@ def test_fixed_times_run_once_right_after_the_gap_and_once_in_the_overlap() -> N
     assert fires("30 1 * * *", zone, at(2025, 11, 1, 12), 2) == ["02 01:30-0400", "03 01:30-0500"]
 
 
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("30 2 9 3 *", at(2025, 3, 9, 7)),  # jumped over: right after the gap
+        ("30 1 2 11 *", at(2025, 11, 2, 5, 30)),  # shown twice: the first time
+        ("* 3 9 3 *", at(2025, 3, 9, 7)),
+        ("59 1 9 3 *", at(2025, 3, 9, 6, 59)),
+        ("0 0 9 3 *", at(2025, 3, 9, 5)),
+        ("0 0 10 3 *", at(2025, 3, 10, 4)),
+        ("0 0 3 11 *", at(2025, 11, 3, 5)),
+    ],
+)
+def test_a_rare_schedule_meets_a_clock_change_the_same_when_asked_long_before(text: str, due: datetime) -> None:
+    spec = parse(text, timezone="America/New_York")
+    for lead in (HOUR, 3 * DAY, 5 * DAY, 40 * DAY, 200 * DAY):
+        assert next_fire(spec, after=due - lead) == due
+
+
+def test_a_fire_at_the_very_end_of_a_span_counts_also_when_the_clock_jumps_there() -> None:
+    spec, jump = parse("30 2 * * *", timezone="America/New_York"), at(2025, 3, 9, 7)
+    assert missed_between(spec, first=jump - HOUR, until=jump) == (1, jump)
+    assert missed_between(spec, first=jump, until=jump + HOUR) == (0, None)
+    assert latest_fires(spec, after=jump - HOUR, until=jump, count=3) == [jump]
+
+
 def test_fixed_times_are_not_repeated_when_asked_in_the_middle_of_the_overlap() -> None:
     second_hour = at(2025, 11, 2, 6, 10)  # 01:10 for the second time
     assert fires("30 1 * * *", "America/New_York", second_hour, 1) == ["03 01:30-0500"]
