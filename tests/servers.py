@@ -1,6 +1,6 @@
 """The servers of a test run: one embedded PostgreSQL and one Valkey, started before Django reads its settings.
 
-A pytest plugin (`-p tests.servers`). TASK_TEST_DEBIAN_PG names the binaries of another PostgreSQL to use instead.
+A pytest plugin (`-p tests.servers`). TASK_TEST_PG_BINARIES names the binaries of another PostgreSQL to use instead.
 """
 
 import os
