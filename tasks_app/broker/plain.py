@@ -8,11 +8,10 @@ from typing import Any
 
 import structlog
 from celery import current_app
-from kombu.exceptions import OperationalError
 
 from tasks_app.broker.fuse import FUSE
 from tasks_app.broker.producers import forget, producer
-from tasks_app.broker.send import _transport_errors
+from tasks_app.broker.send import broker_errors
 
 log = structlog.get_logger(__name__)
 
@@ -21,11 +20,10 @@ def send_plain(name: str, *, args: Sequence[Any], kwargs: Mapping[str, Any], opt
     """Whether it went out. A task known here brings its own options and routes; an unknown one goes by its name."""
     if FUSE.blown:
         return False
-    away: tuple[type[BaseException], ...] = (OperationalError, OSError, TimeoutError, *_transport_errors())
     try:
         with producer() as held:
             _publish(name, list(args), dict(kwargs), {**options, "producer": held, "retry": False})
-    except away as exc:
+    except broker_errors() as exc:
         FUSE.blow()
         forget()
         log.warning("broker.unreachable", error=type(exc).__name__, periodic_task=name)

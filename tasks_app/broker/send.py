@@ -28,7 +28,7 @@ def send(shipments: Sequence[Shipment]) -> list[Shipment]:
             for shipment in shipments:
                 _ship(shipment, held)
                 done += 1
-    except (OperationalError, OSError, TimeoutError, *_transport_errors()) as exc:
+    except broker_errors() as exc:
         FUSE.blow()
         forget()
         log.warning("broker.unreachable", error=type(exc).__name__, unsent=len(shipments) - done)
@@ -37,9 +37,10 @@ def send(shipments: Sequence[Shipment]) -> list[Shipment]:
     return list(shipments[done:])
 
 
-def _transport_errors() -> tuple[type[BaseException], ...]:
+def broker_errors() -> tuple[type[BaseException], ...]:
+    """What is raised when the broker is away."""
     transport = current_app.connection_for_write().transport
-    return (*transport.connection_errors, *transport.channel_errors)
+    return (OperationalError, OSError, TimeoutError, *transport.connection_errors, *transport.channel_errors)
 
 
 def _ship(shipment: Shipment, held: Any) -> None:
@@ -55,7 +56,7 @@ def _publish(message: Message, held: Any) -> None:
     task = amqp.as_task_v2(
         message.celery_id,
         message.task,
-        args=[message.body],
+        args=(message.body,),
         kwargs={},
         root_id=message.root_id,
         parent_id=message.parent_id,

@@ -12,11 +12,12 @@ from django.db import transaction
 
 from tasks_app.engine import cascade, closing, dispatch
 from tasks_app.engine.cascade import Settled
+from tasks_app.engine.links import Ended
 
 log = structlog.get_logger(__name__)
 
 
-def settle_and_follow(ended: list[cascade.Ended], *, carried: Collection[UUID] = (), pools: Collection[str] = ()) -> Settled:
+def settle_and_follow(ended: list[Ended], *, carried: Collection[UUID] = (), pools: Collection[str] = ()) -> Settled:
     """Settle ends and arrange what follows after the commit. `carried`: ready nodes that a live message brings;
     `pools`: further pools in which something became free. Requires a transaction."""
     settled = cascade.settle(ended)

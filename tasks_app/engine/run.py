@@ -40,7 +40,7 @@ def run(held: Held, *, guard: Guard) -> Outcome:
         outcome = _perform(held, guard=guard, journal=journal, redactor=redactor)
     finally:
         journal.close()
-    return replace(outcome, **_used(before, children))
+    return _measured(outcome, before, children)
 
 
 def _perform(held: Held, *, guard: Guard, journal: Journal, redactor: Redactor) -> Outcome:
@@ -124,8 +124,8 @@ def _stopped(held: Held, guard: Guard) -> Outcome:
     return Outcome(handed_back="stopped before it was done")
 
 
-def _used(before: resource.struct_rusage, children: resource.struct_rusage) -> dict[str, int]:
+def _measured(outcome: Outcome, before: resource.struct_rusage, children: resource.struct_rusage) -> Outcome:
     own, subs = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = own.ru_utime + own.ru_stime - before.ru_utime - before.ru_stime
     spent += subs.ru_utime + subs.ru_stime - children.ru_utime - children.ru_stime
-    return {"cpu_ms": round(spent * 1000), "max_rss_kb": max(own.ru_maxrss, subs.ru_maxrss)}
+    return replace(outcome, cpu_ms=round(spent * 1000), max_rss_kb=max(own.ru_maxrss, subs.ru_maxrss))

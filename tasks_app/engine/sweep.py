@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 
 from tasks_app.domain.states import Actor, State
-from tasks_app.engine import cascade, closing, control, dispatch, follow, held, moves, slots
+from tasks_app.engine import closing, control, dispatch, follow, held, links, moves, slots
 from tasks_app.engine.batches import cancel, stop_if_failed
 from tasks_app.engine.clock import once_more, policy
 from tasks_app.engine.finish import lost
@@ -121,10 +121,10 @@ def settle_forgotten() -> int:
     return len(forgotten) + len(woken)
 
 
-def _ended(row: Any) -> cascade.Ended:
+def _ended(row: Any) -> links.Ended:
     error = {"kind": row.error_kind, "message": row.error_message} if row.error_kind else None
-    facts = cascade.links.facts_of(row.state, result=decoded(row.data), metrics=decoded(row.metrics), error=error)
-    return cascade.Ended(row.id, row.state, row.definition_id, row.workflow_id, row.batch_id, facts)
+    facts = links.facts_of(row.state, result=decoded(row.data), metrics=decoded(row.metrics), error=error)
+    return links.Ended(row.id, row.state, row.definition_id, row.workflow_id, row.batch_id, facts)
 
 
 def stop_batches() -> int:

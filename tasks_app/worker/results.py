@@ -5,6 +5,7 @@ django-celery-results' way.
 """
 
 from typing import Any
+from uuid import UUID
 
 from celery import maybe_signature, states
 from django.db import connection
@@ -72,9 +73,8 @@ class Conveyor(DatabaseBackend):
 
     def _send_next(self, request: Any) -> None:
         """What Celery does after a success."""
-        maybe_signature(request.chain[-1], app=self.app).apply_async(
-            (), chain=request.chain[:-1], parent_id=request.id, root_id=request.root_id or request.id
-        )
+        link: Any = maybe_signature(request.chain[-1], app=self.app)
+        link.apply_async((), chain=request.chain[:-1], parent_id=request.id, root_id=request.root_id or request.id)
 
     def apply_chord(self, header_result_args: Any, body: Any, **kwargs: Any) -> None:
         """Our joins are counted in links and batches; nothing is written for them here."""
@@ -88,7 +88,8 @@ class Conveyor(DatabaseBackend):
         if task not in (RUN, CLOSE_BATCH):
             super().on_chord_part_return(request, state, result, **kwargs)
         elif (task == RUN and _is_ready(body, request)) or (task == CLOSE_BATCH and _closes(body)):
-            maybe_signature(body, app=self.app).apply_async(parent_id=request.id, root_id=request.root_id)
+            found: Any = maybe_signature(body, app=self.app)
+            found.apply_async(parent_id=request.id, root_id=request.root_id)
 
 
 def _is_ready(signature: Any, request: Any) -> bool:
@@ -98,4 +99,4 @@ def _is_ready(signature: Any, request: Any) -> bool:
 
 def _closes(body: Any) -> bool:
     batch = message_of(body).get("batch")
-    return bool(batch) and lanes.take_body(batch)
+    return bool(batch) and lanes.take_body(UUID(batch))
