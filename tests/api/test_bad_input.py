@@ -131,6 +131,12 @@ def test_a_body_that_is_too_large_is_413(api: APIClient) -> None:
     assert error(api.post(f"{API}/tasks/", {**TASK, "description": "x" * 2000}), 413)["code"] == "too_large"
 
 
+@override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=1000)
+def test_a_body_that_announces_too_much_is_not_waited_for(api: APIClient) -> None:
+    answer = api.post(f"{API}/tasks/", TASK, CONTENT_LENGTH=10**9)
+    assert error(answer, 413)["code"] == "too_large"
+
+
 def test_an_unknown_method_is_405_and_says_what_there_is(api: APIClient) -> None:
     answer = api.patch(f"{API}/executions/", {})
     assert error(answer, 405)["code"] == "method_not_allowed"

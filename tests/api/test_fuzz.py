@@ -16,20 +16,31 @@ from tests.api.conftest import API, error
 pytestmark = pytest.mark.django_db
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 LEAVES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.integers(min_value=-(10**40), max_value=10**40), st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=20), st.sampled_from([UNKNOWN, "append", "daily", "success", "9999-12-31T23:59:59-14:00", "\x00", ""]),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(min_value=-(10**40), max_value=10**40),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=20),
+    st.sampled_from([UNKNOWN, "append", "daily", "success", "9999-12-31T23:59:59-14:00", "\x00", ""]),
+)
 ANYTHING = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
 BODIES: dict[str, type[Body]] = {
-    "tasks/": written.NewTask, "tasks/bulk/": written.BulkTasks, "batches/": wishes.StartBatch,
-    "workflows/": wishes.StartWorkflow, "executions/bulk/": wishes.ManyExecutions, "dependencies/": wishes.NewDependency,
-    "schedules/preview/": wishes.Preview, "auth/token/": wishes.Credentials, "auth/token/verify/": wishes.AnyToken,
+    "tasks/": written.NewTask,
+    "tasks/bulk/": written.BulkTasks,
+    "batches/": wishes.StartBatch,
+    "workflows/": wishes.StartWorkflow,
+    "executions/bulk/": wishes.ManyExecutions,
+    "dependencies/": wishes.NewDependency,
+    "schedules/preview/": wishes.Preview,
+    "auth/token/": wishes.Credentials,
+    "auth/token/verify/": wishes.AnyToken,
     "auth/token/refresh/": wishes.RefreshToken,
-}  # fmt: skip
+}
 QUIETLY = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -92,12 +92,14 @@ class Batches(Resource):
         return visible.batches(self.request.user)
 
     def list(self, request: Request) -> Response:
+        """Newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(BatchShape(page, many=True).data)
 
     @extend_schema(request=StartBatch, responses={202: BatchStarted})
     @once
     def create(self, request: Request) -> Response:
+        """Run tasks together, at most `max_parallel` (5 unless said otherwise) at once."""
         wish = self.body(StartBatch)
         batch = batches.start(
             visible_ids(wish.task_ids, by=self.person),
@@ -115,6 +117,7 @@ class Batches(Resource):
 
     @extend_schema(responses=BatchStory)
     def retrieve(self, request: Request, id: str) -> Response:
+        """One batch and how far it is."""
         batch = found(self.get_queryset(), id)
         return Response({**BatchShape(batch).data, "progress": batch_queries.progress(batch)})
 
@@ -133,6 +136,7 @@ class Batches(Resource):
     @extend_schema(request=Reason, responses=HowMany)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: str) -> Response:
+        """Cancel every member that has not ended."""
         batch = found(self.get_queryset(), id)
         reason = self.body(Reason, optional=True).reason
         return Response({"count": batches.cancel(batch, by=self.person, reason=reason)})
@@ -141,6 +145,7 @@ class Batches(Resource):
     @action(detail=True, methods=["post"], url_path="retry-failed")
     @once
     def retry_failed(self, request: Request, id: str) -> Response:
+        """Run the failed, missed and cancelled members again, in their places."""
         batch = found(self.get_queryset(), id)
         return Response({"count": batches.retry_failed(batch, by=self.person)})
 

@@ -45,15 +45,18 @@ class Dependencies(Resource):
         return visible.dependencies(self.request.user).select_related("upstream", "downstream")
 
     def list(self, request: Request) -> Response:
+        """Newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(DependencyShape(page, many=True).data)
 
     def retrieve(self, request: Request, id: str) -> Response:
+        """One edge."""
         return Response(DependencyShape(self._found(id)).data)
 
     @extend_schema(request=NewDependency, responses={201: DependencyShape})
     @once
     def create(self, request: Request) -> Response:
+        """Let a task wait for another; refused if they would wait for each other."""
         wish = self.body(NewDependency)
         tasks = definitions.all_of(self.person, [wish.task])
         if not tasks:
@@ -64,6 +67,7 @@ class Dependencies(Resource):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, id: str) -> Response:
+        """Take an edge away."""
         authoring.remove_dependency(self._found(id), by=self.person)
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -54,6 +54,7 @@ class Executions(Resource):
 
     @extend_schema(responses=ExecutionStory)
     def retrieve(self, request: Request, id: str) -> Response:
+        """One execution with its result, attempts and transitions."""
         execution = found(self.get_queryset(), id)
         story = executions.story(execution)
         told = {
@@ -68,6 +69,7 @@ class Executions(Resource):
     @extend_schema(responses=LogPage, parameters=[AFTER, PAGE_SIZE], filters=False)
     @action(detail=True, pagination_class=None, filterset_class=None)
     def logs(self, request: Request, id: str) -> Response:
+        """What an execution wrote, in order, also while it runs."""
         execution = found(self.get_queryset(), id)
         after, size = _after(request), size_of(request.query_params)
         lines = executions.log_lines(execution, after=after, size=size + 1)
@@ -85,6 +87,7 @@ class Executions(Resource):
     @extend_schema(responses=ProgressShape)
     @action(detail=True)
     def progress(self, request: Request, id: str) -> Response:
+        """How far an execution is."""
         execution = found(self.get_queryset(), id)
         share = execution.progress
         percent = None if share is None else round(share * 100, 1)
@@ -95,6 +98,7 @@ class Executions(Resource):
     @extend_schema(request=Reason, responses=ExecutionShape)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: str) -> Response:
+        """Cancel what waits; ask a running one to stop, which it does within seconds."""
         execution = found(self.get_queryset(), id)
         cancel_one(execution, reason=self.body(Reason, optional=True).reason, by=self.person)
         return Response(ExecutionShape(found(self.get_queryset(), id)).data)
@@ -114,6 +118,7 @@ class Executions(Resource):
     @action(detail=False, methods=["post"])
     @once
     def bulk(self, request: Request) -> Response:
+        """Retry or cancel up to 1,000 executions, each with its own outcome."""
         wish = self.body(ManyExecutions)
         ids = list(dict.fromkeys(wish.ids))
         known = executions.known(self.person, ids)

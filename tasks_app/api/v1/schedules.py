@@ -72,15 +72,18 @@ class Schedules(Resource):
         return visible.schedules(self.request.user).select_related("definition", "periodic_task")
 
     def list(self, request: Request) -> Response:
+        """Newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(ScheduleRow(page, many=True).data)
 
     def retrieve(self, request: Request, id: str) -> Response:
+        """One schedule."""
         return Response(ScheduleRow(self.get_object()).data)
 
     @extend_schema(request=Preview, responses=Previewed)
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
+        """What a schedule means, in words and as its next instants, before any task uses it."""
         wish = self.body(Preview)
         spec = _spec(wish)
         local = zone(spec.timezone)

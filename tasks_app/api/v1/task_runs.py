@@ -39,6 +39,7 @@ class RunsTasks:
     @action(detail=True, methods=["post"])
     @once
     def execute(self: Any, request: Request, id: str) -> Response:
+        """Run a task now, later, or together with what it depends on or what depends on it."""
         task = found(self.get_queryset(), id)
         wish = self.body(Execute, optional=True)
         if wish.with_upstream or wish.with_downstream:
@@ -71,6 +72,7 @@ class RunsTasks:
     @extend_schema(request=None, responses={200: TaskShape})
     @action(detail=True, methods=["post"])
     def pause(self: Any, request: Request, id: str) -> Response:
+        """Nothing starts this task by itself until it is resumed; by hand it still runs."""
         task = found(self.get_queryset(), id)
         control.pause(task, by=self.person)
         return self.shown(task)
@@ -78,6 +80,7 @@ class RunsTasks:
     @extend_schema(request=None, responses={200: TaskShape})
     @action(detail=True, methods=["post"])
     def resume(self: Any, request: Request, id: str) -> Response:
+        """Start again, from now on; nothing of the pause counts as missed."""
         task = found(self.get_queryset(), id)
         control.resume(task, by=self.person)
         return self.shown(task)

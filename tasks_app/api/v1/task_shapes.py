@@ -136,9 +136,10 @@ class TaskShape(ContentShape):
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
-        for name in ContentShape._declared_fields:
-            fields[name].source = f"current_version.{name}"
-        return fields
+        content = {name: fields.pop(name) for name in ContentShape._declared_fields}
+        for name, field in content.items():
+            field.source = f"current_version.{name}"
+        return {**fields, **content}
 
 
 READ_ONLY = frozenset(TaskShape._declared_fields) - frozenset(Draft.model_fields)

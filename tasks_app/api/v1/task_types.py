@@ -58,15 +58,18 @@ class TaskTypes(Resource):
 
     @extend_schema(responses=_ONE_LIST)
     def list(self, request: Request) -> Response:
+        """Every kind of task, with the JSON Schema of its config."""
         found = task_types.all_types(fresh_for=policy().lease)
         return Response({"results": TaskTypeStory(found, many=True).data})
 
     def retrieve(self, request: Request, task_type: str) -> Response:
+        """One kind of task."""
         return Response(TaskTypeStory(self._found(task_type)).data)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=True, url_path="schema", url_name="schema")
     def config_schema(self, request: Request, task_type: str) -> Response:
+        """The JSON Schema of the config of one kind of task."""
         found = self._found(task_type)
         if found.schema is None:
             raise Http404

@@ -58,12 +58,14 @@ class Tasks(RunsTasks, Resource):
         return self.get_paginated_response(TaskShape(page, many=True).data)
 
     def retrieve(self, request: Request, id: str) -> Response:
+        """One task, by its id."""
         task = found(self.get_queryset(), id)
         return Response(TaskShape(task).data, headers={"ETag": etag(task)})
 
     @extend_schema(request=NewTask, responses={201: TaskShape, 200: Checked})
     @once
     def create(self, request: Request) -> Response:
+        """Write a task. It is owned by whoever writes it."""
         body = self.body(NewTask)
         if body.validate_only or flag(request, "validate_only"):
             return self._checked(lambda: authoring.create(body, by=self.person))
@@ -71,10 +73,12 @@ class Tasks(RunsTasks, Resource):
 
     @extend_schema(request=WholeTask, responses={200: TaskShape}, parameters=[IF_MATCH])
     def update(self, request: Request, id: str) -> Response:
+        """Replace a task: what is absent gets its default. Changed content becomes a new version."""
         return self._edit(id, whole=True)
 
     @extend_schema(request=TaskChanges, responses={200: TaskShape}, parameters=[IF_MATCH])
     def partial_update(self, request: Request, id: str) -> Response:
+        """Change some fields of a task. Changed content becomes a new version."""
         return self._edit(id, whole=False)
 
     @extend_schema(responses={204: None}, description="Archives: its history stays, what waits or runs is cancelled.")
@@ -88,6 +92,7 @@ class Tasks(RunsTasks, Resource):
     @action(detail=False, methods=["post"])
     @once
     def bulk(self, request: Request) -> Response:
+        """Write up to 10,000 tasks that may depend on each other by name; all of them or none."""
         body = self.body(BulkTasks)
         if body.validate_only or flag(request, "validate_only"):
             _undone(lambda: authoring.create_many(body.tasks, by=self.person))

@@ -51,16 +51,19 @@ class Templates(Resource):
         return visible.templates(self.request.user)
 
     def list(self, request: Request) -> Response:
+        """By slug."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(TemplateShape(page, many=True).data)
 
     def retrieve(self, request: Request, id: str) -> Response:
+        """One template."""
         return Response(TemplateShape(self._found(id)).data)
 
     @extend_schema(request=Adopt, responses={201: TaskShape}, filters=False)
     @action(detail=True, methods=["post"])
     @once
     def adopt(self, request: Request, id: str) -> Response:
+        """Make a task from a template."""
         made = templates.adopt(self._found(id), request.data, by=self.person)
         task = definitions.shown(None).get(pk=made.pk)
         headers = {"ETag": etag(task), "Location": reverse("task-detail", [task.pk], request=request)}

@@ -41,5 +41,6 @@ class Workers(Resource):
         return workers.shown(fresh_for=policy().lease)
 
     def list(self, request: Request) -> Response:
+        """By name."""
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(WorkerShape(page, many=True).data)

@@ -96,12 +96,14 @@ class Workflows(Resource):
         return visible.workflows(self.request.user)
 
     def list(self, request: Request) -> Response:
+        """Newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(WorkflowShape(page, many=True).data)
 
     @extend_schema(request=StartWorkflow, responses={202: WorkflowStarted})
     @once
     def create(self, request: Request) -> Response:
+        """Run tasks, and if asked what they reach, as one workflow run in dependency order."""
         wish = self.body(StartWorkflow)
         tasks = definitions.all_of(self.person, visible_ids(wish.task_ids, by=self.person))
         run = workflows.start(
@@ -119,6 +121,7 @@ class Workflows(Resource):
 
     @extend_schema(responses=WorkflowStory)
     def retrieve(self, request: Request, id: str) -> Response:
+        """One workflow run with the states of its nodes."""
         run = found(self.get_queryset(), id)
         return Response(
             {**WorkflowShape(run).data, "counts": graphs.counts(run), "graph": _graph(request, run, graphs.graph(run))}
@@ -127,6 +130,7 @@ class Workflows(Resource):
     @extend_schema(responses=GraphShape, parameters=[AFTER, PAGE_SIZE], filters=False)
     @action(detail=True, pagination_class=None, filterset_class=None)
     def graph(self, request: Request, id: str) -> Response:
+        """Further nodes of a large run, with the edges into them."""
         run = found(self.get_queryset(), id)
         given = request.query_params.get("after")
         after = as_id(given) if given is not None else None
@@ -138,6 +142,7 @@ class Workflows(Resource):
     @extend_schema(request=Reason, responses=HowMany)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: str) -> Response:
+        """Cancel every node that has not ended."""
         run = found(self.get_queryset(), id)
         reason = self.body(Reason, optional=True).reason
         return Response({"count": control.cancel_workflow(run, by=self.person, reason=reason)})
