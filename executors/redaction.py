@@ -24,35 +24,57 @@ _SECRET_KEY = re.compile(
 )
 _ASSIGN = r"[\"']?\s{0,3}[:=]\s{0,3}[\"']?"
 _WORDS = r"(?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8}"
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{1,20000}?-----END [A-Z ]{0,30}PRIVATE KEY-----", MARK),
+# Each pattern with the words without which it cannot match, in lower case: most lines hold none of them.
+_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = tuple(
+    (words, re.compile(pattern), replacement)
+    for words, pattern, replacement in (
         (
-            rf"(?i)((?:proxy-)?authorization{_ASSIGN})(?:(?:bearer|basic|digest|token|negotiate)\s{{1,3}})?[^\s\"',;]+",
+            ("private key-----",),
+            r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{1,20000}?-----END [A-Z ]{0,30}PRIVATE KEY-----",
+            MARK,
+        ),
+        (
+            ("authorization",),
+            rf"(?i)(authorization{_ASSIGN})(?:(?:bearer|basic|digest|token|negotiate)\s{{1,3}})?[^\s\"',;]+",
             rf"\1{MARK}",
         ),
-        (rf"(?i)\b((?:set-)?cookie{_ASSIGN})[^\"'\r\n]+", rf"\1{MARK}"),
-        (rf"(?i)\b(x-api-key{_ASSIGN})[^\s\"',;]+", rf"\1{MARK}"),
-        (r"(?i)\b(bearer\s{1,3})[\w.~+/-]{16,}=*", rf"\1{MARK}"),
+        (("cookie",), rf"(?i)(cookie{_ASSIGN})[^\"'\r\n]+", rf"\1{MARK}"),
+        (("x-api-key",), rf"(?i)(x-api-key{_ASSIGN})[^\s\"',;]+", rf"\1{MARK}"),
+        (("bearer",), r"(?i)(bearer\s{1,3})[\w.~+/-]{16,}=*", rf"\1{MARK}"),
         (
-            r"(?i)\b([\w-]{0,40}(?:passw(?:or)?d|secret|secret_access_key|api_?key|(?:api|auth|access|refresh)_token"
-            r"|private_key)"
+            ("passw", "secret", "key", "token"),
+            r"(?i)((?:passw(?:or)?d|secret|secret_access_key|api_?key|(?:api|auth|access|refresh)_token|private_key)"
             r"(?:=|[\"']\s{0,3}:\s{0,3})[\"']?)[^\s\"'&,;]{4,}",
             rf"\1{MARK}",
         ),
-        (r"(?i)([?&](?:key|token|sig|signature|auth)=)[^\s\"'&#]{6,}", rf"\1{MARK}"),
-        (r"\bwhsec_[\w+/=-]{8,}", MARK),
+        (
+            ("key=", "token=", "sig=", "signature=", "auth="),
+            r"(?i)([?&](?:key|token|sig|signature|auth)=)[^\s\"'&#]{6,}",
+            rf"\1{MARK}",
+        ),
+        (("whsec_",), r"whsec_[\w+/=-]{8,}", MARK),
         # 64 hex digits alone may be a transaction; beside such a word they are a key.
-        (r"(?i)((?:private|secret)[ _-]?key[^\n]{0,20}?)\b(?:0x)?[0-9a-f]{64}\b", rf"\1{MARK}"),
-        (rf"(?i)\b((?:seed|mnemonic|recovery)(?: phrase| words)?\W{{1,5}}(?:is\W{{1,3}})?){_WORDS}", rf"\1{MARK}"),
-        (r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{0,200}:)[^\s/@\"']{1,200}@", rf"\1{MARK}@"),
-        (r"(?i)(https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d+/)[\w-]+", rf"\1{MARK}"),
-        (r"(?i)(https://hooks\.slack\.com/(?:services|workflows|triggers)/)[\w/-]+", rf"\1{MARK}"),
-        (r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}", MARK),
-        (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", MARK),
-        (r"\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_\w{40,}", MARK),
-        (r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bre_[A-Za-z0-9]{8,}_\w{16,}", MARK),
+        (("key",), r"(?i)((?:private|secret)[ _-]?key[^\n]{0,20}?)\b(?:0x)?[0-9a-f]{64}\b", rf"\1{MARK}"),
+        (
+            ("seed", "mnemonic", "recovery"),
+            rf"(?i)\b((?:seed|mnemonic|recovery)(?: phrase| words)?\W{{1,5}}(?:is\W{{1,3}})?){_WORDS}",
+            rf"\1{MARK}",
+        ),
+        (("://",), r"(://[^\s/:@\"']{0,200}:)[^\s/@\"']{1,200}@", rf"\1{MARK}@"),
+        (("discord",), r"(?i)(https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d+/)[\w-]+", rf"\1{MARK}"),
+        (
+            ("hooks.slack.com",),
+            r"(?i)(https://hooks\.slack\.com/(?:services|workflows|triggers)/)[\w/-]+",
+            rf"\1{MARK}",
+        ),
+        (("eyj",), r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}", MARK),
+        (("akia", "asia"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", MARK),
+        (("gh", "github_pat_"), r"\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_\w{40,}", MARK),
+        (
+            ("k_live_", "k_test_", "xox", "re_"),
+            r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bre_[A-Za-z0-9]{8,}_\w{16,}",
+            MARK,
+        ),
     )
 )
 
@@ -85,8 +107,10 @@ class Redactor:
     def text(self, text: str) -> str:
         if self._known is not None:
             text = self._known.sub(MARK, text)
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
+        lower = text.lower()
+        for words, pattern, replacement in _PATTERNS:
+            if any(word in lower for word in words):
+                text = pattern.sub(replacement, text)
         return text
 
     def json(self, document: Any) -> Any:
