@@ -37,6 +37,7 @@ class Environment(BaseSettings):
     task_code_version: str = ""
     task_secrets_dir: str | None = None
     task_pools: Words = ("default", "scan", "monitor", "script")
+    task_apps: Words = ()  # Django apps of the operator's own: their Celery tasks run on this fleet
     task_executors: Words = ()
     task_custom_modules: Words = ()
     task_script_allowed_commands: Words | None = None

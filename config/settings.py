@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_celery_results",
     "tasks_app",
+    *ENV.task_apps,
 ]
 
 MIDDLEWARE = [
