@@ -10,16 +10,19 @@ from typing import Any
 
 from tasks_app.domain import schedules
 from tasks_app.domain.occurrences import NOT_RUNNING, Backlog, CatchUp, Plan, decide
+from tasks_app.engine.clock import policy
 
 _TICK = timedelta(microseconds=1)
 # One schedule turns at most so many instants into executions in one tick; what is older counts as a gap.
 MOST_RUNS = 1_000
+REAL_TIME = "real-time"
 
 
 @lru_cache(maxsize=20_000)
 def spec_of(text: str, timezone: str) -> schedules.Spec:
-    """The parsed text. A text that was accepted once stays valid when the operator raises the smallest interval."""
-    return schedules.parse(text, timezone=timezone)
+    """The parsed text. One that was accepted stays valid when the operator raises the smallest interval."""
+    smallest = policy().minimum_interval if text == REAL_TIME else timedelta(seconds=1)
+    return schedules.parse(text, timezone=timezone, minimum_interval=smallest)
 
 
 @dataclass(frozen=True, slots=True)

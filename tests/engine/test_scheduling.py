@@ -1,6 +1,7 @@
 """A task's schedule set, changed, removed, suspended and resumed."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from tasks_app.domain.refusals import Refused
-from tasks_app.engine import control, scheduling
+from tasks_app.engine import control, scheduling, timing
 from tasks_app.engine.clock import database_now
 from tasks_app.engine.schedule_wish import Wish
 from tasks_app.engine.tick import tick_once
@@ -54,6 +55,17 @@ def test_an_interval_with_a_start_is_first_due_at_the_start(define):
     start = now().replace(microsecond=0) + timedelta(days=2)
     schedule = scheduled(define(), "every 2 hours", start_at=start)
     assert schedule.next_due_at == start
+
+
+def test_real_time_is_the_smallest_interval_the_operator_allows(define, settings):
+    settings.TASKFLEET = replace(settings.TASKFLEET, minimum_interval=timedelta(seconds=20))
+    timing.spec_of.cache_clear()
+    schedule = scheduled(define(), "Real-time", due=minute())
+    tick_once()
+    schedule.refresh_from_db()
+    timing.spec_of.cache_clear()
+    assert (schedule.next_due_at - minute()).total_seconds() % 20 == 0
+    assert projected(schedule).interval.every == 20
 
 
 def test_policies_not_given_are_the_operators(define):
@@ -169,9 +181,11 @@ def test_a_paused_task_may_be_given_a_schedule_which_waits_for_its_resumption(de
     control.pause(definition)
     schedule = scheduled(definition, "0 9 * * *")
     assert schedule.next_due_at is None and not projected(schedule).enabled
+    schedule = scheduled(definition, "0 10 * * *")
+    assert schedule.next_due_at is None and not projected(schedule).enabled
     control.resume(definition)
     schedule.refresh_from_db()
-    assert schedule.next_due_at > now() and projected(schedule).enabled
+    assert schedule.next_due_at.hour == 10 and projected(schedule).enabled
 
 
 def test_a_schedule_that_is_off_stays_off_through_pause_and_resume(define):
