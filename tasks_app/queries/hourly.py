@@ -3,7 +3,7 @@
 Until a rollup exists this looks at the newest `NEWEST` executions and says from when on the picture is whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,7 +26,7 @@ SELECT date_trunc('hour', created_at) AS hour, state, count(*), min(created_at) 
 class Day:
     """One bar an hour, oldest first. `whole_since` is set when older hours were beyond the newest rows."""
 
-    hours: list[tuple[datetime, Mapping[str, int]]]
+    hours: Sequence[tuple[datetime, Mapping[str, int]]]
     whole_since: datetime | None
 
     @property

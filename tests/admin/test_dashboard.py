@@ -45,7 +45,9 @@ def test_the_queue_is_told_by_pool_with_the_age_of_its_oldest(
     for _ in range(3):
         trigger.trigger(define(pool="scan", priority=9))
     Execution.objects.update(sent_at=None)
-    Execution.objects.filter(pk=Execution.objects.first().pk).update(queue_at=Now() - timedelta(minutes=90 + 5))
+    Execution.objects.filter(pk=Execution.objects.latest("created_at").pk).update(
+        queue_at=Now() - timedelta(minutes=90 + 5)
+    )
     queues = {queue.pool: queue for queue in numbers.now().queues}
     assert queues["scan"].waiting == Rows(3) and 299 < (queues["scan"].oldest_seconds or 0) < 320
     assert queues["default"].waiting == Rows(0) and queues["default"].oldest_seconds is None

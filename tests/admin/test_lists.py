@@ -77,7 +77,7 @@ def history(define: Callable[..., TaskDefinition], monkeypatch: pytest.MonkeyPat
 
 def _row(task: TaskDefinition, state: str = "completed", **fields: Any) -> Execution:
     content = {"task_type": "append", "pool": "default", "priority": 4, "cause": "manual", **fields}
-    return Execution.objects.create(definition=task, version=task.current_version, state=state, **content)
+    return Execution.objects.create(definition=task, version=task.versions.get(), state=state, **content)
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_a_worker_shows_what_it_has_in_hand(page: Client, define: Define) -> Non
     Worker.objects.create(name="w2@here", stopped_at=Now(), **names)
     execution = Execution.objects.create(
         definition=(task := define(name="in hand")),
-        version=task.current_version,
+        version=task.versions.get(),
         state="running",
         cause="manual",
         task_type="append",
