@@ -87,10 +87,19 @@ def get(task_type: str) -> Executor[Any]:
         executor = _import(_paths[slug])()
     except ImportError as exc:
         raise TaskTypeUnavailable(slug, reason=f"{exc}. Install the extra that provides it.") from exc
-    absent = [name for name in executor.requires if find_spec(name) is None]
+    except Exception as exc:  # somebody's package is broken: its type is missing, the others run
+        raise TaskTypeUnavailable(slug, reason=f"{type(exc).__name__}: {exc}") from exc
+    absent = [name for name in executor.requires if not _installed(name)]
     if absent:
         raise TaskTypeUnavailable(slug, reason=f"{', '.join(absent)} is not installed. Install the extra.")
     return executor
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def all_types() -> tuple[str, ...]:

@@ -33,7 +33,14 @@ class Price(Executor[Nothing]):
 
 class Needy(Price):
     task_type: ClassVar[str] = "needy"
-    requires: ClassVar[tuple[str, ...]] = ("no_such_module_here",)
+    requires: ClassVar[tuple[str, ...]] = ("no_such_module_here.inner",)
+
+
+class Broken(Price):
+    task_type: ClassVar[str] = "broken"
+
+    def __init__(self) -> None:
+        raise RuntimeError("half installed")
 
 
 class Thief(Price):
@@ -84,6 +91,12 @@ def test_a_type_whose_extra_is_missing_is_known_but_not_available() -> None:
     assert "no_such_module_here" in registry.unavailable()["needy"]
     with pytest.raises(registry.TaskTypeUnavailable):
         registry.get("needy")
+
+
+def test_a_broken_package_does_not_take_the_others_with_it() -> None:
+    registry.load([f"{HERE}:Broken"])
+    assert registry.unavailable() == {"broken": "RuntimeError: half installed"}
+    assert set(registry.available()) >= BUILT_IN
 
 
 def test_a_type_whose_module_cannot_be_imported_is_known_but_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
