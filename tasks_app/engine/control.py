@@ -17,6 +17,15 @@ from tasks_app.models import TaskDefinition, WorkflowRun
 
 A_TRANSACTION = 1000
 _OPEN = "('blocked', 'scheduled', 'pending', 'running', 'retrying')"
+# Locks every open one: what waits cannot begin, and what runs cannot begin to wait, before the others are moved.
+# In a WITH the state is judged after the lock; in a subquery it would be before.
+_ASK = f"""
+WITH locked AS (
+    SELECT id, state FROM fleet_execution WHERE id = ANY(%s) AND state IN {_OPEN} ORDER BY id FOR UPDATE
+)
+UPDATE fleet_execution e SET cancel_requested_at = coalesce(e.cancel_requested_at, now())
+FROM locked WHERE e.id = locked.id AND locked.state = 'running' RETURNING e.id
+"""
 
 
 def cancel(
@@ -39,15 +48,9 @@ def cancel(
 @once_more
 def _cancel(ids: list[UUID], *, by: AbstractBaseUser | None, reason: str, actor: Actor) -> list[UUID]:
     with transaction.atomic():
-        execute(
-            "UPDATE fleet_execution e SET cancel_requested_at = coalesce(e.cancel_requested_at, now()) FROM ("
-            "SELECT id FROM fleet_execution WHERE id = ANY(%s) AND state = 'running' ORDER BY id FOR UPDATE) l "
-            "WHERE e.id = l.id",
-            [ids],
-        )
+        asked = rows(_ASK, [ids])
         moved = moves.move(ids, State.CANCELLED, actor=actor, reason=reason, user_id=by.pk if by else None)
         end_waiting(moved)
-        asked = rows("SELECT id FROM fleet_execution WHERE id = ANY(%s) AND state = 'running'", [ids])
     return [row.id for row in moved] + [row.id for row in asked]
 
 
@@ -86,6 +89,7 @@ def cancel_workflow(run: WorkflowRun, *, by: AbstractBaseUser | None = None, rea
     )
 
 
+@once_more
 def pause(definition: TaskDefinition, *, by: AbstractBaseUser | None = None) -> None:
     """Nothing of this definition starts by itself until it is resumed; what runs goes on. Opens a transaction."""
     trigger.refuse_archived(definition)
@@ -99,6 +103,7 @@ def pause(definition: TaskDefinition, *, by: AbstractBaseUser | None = None) -> 
         scheduling.suspend(definition)
 
 
+@once_more
 def resume(definition: TaskDefinition, *, by: AbstractBaseUser | None = None) -> None:
     """What waited may start again; the paused time counts as nothing. Opens a transaction."""
     trigger.refuse_archived(definition)
