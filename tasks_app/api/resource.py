@@ -17,6 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from tasks_app.domain.refusals import Code, Refused
 from tasks_app.engine.reading import read, unknown, unstorable
+from tasks_app.queries import single
 from tasks_app.queries.keyset import Order
 
 B = TypeVar("B", bound=BaseModel)
@@ -69,7 +70,11 @@ class Resource(GenericViewSet):
 def found(rows: QuerySet[M], given: Any) -> M:
     """The row with this id among those a person may see; what is no id is nowhere."""
     id_ = as_id(given)
-    row = rows.filter(pk=id_).first() if id_ is not None else None
+    return there(single.by_key(rows, id_) if id_ is not None else None)
+
+
+def there(row: M | None) -> M:
+    """A row, or 404 for none."""
     if row is None:
         raise Http404
     return row

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from tasks_app.models import DefinitionVersion, Dependency, TaskDefinition
+from tasks_app.models import DefinitionVersion, Dependency, Schedule, TaskDefinition
 from tasks_app.models.visibility import Person, user_id
 from tasks_app.queries import visible
 
@@ -34,6 +34,16 @@ def tagged(rows: QuerySet[TaskDefinition], tag: str) -> QuerySet[TaskDefinition]
 def owned(rows: QuerySet[TaskDefinition], user: Person) -> QuerySet[TaskDefinition]:
     """Somebody's own, without those they are only assigned to."""
     return rows.filter(owner_id=user_id(user))
+
+
+def edges(user: Person) -> QuerySet[Dependency]:
+    """The edges somebody may see, with the names of both ends."""
+    return visible.dependencies(user).select_related("upstream", "downstream")
+
+
+def schedules(user: Person) -> QuerySet[Schedule]:
+    """The schedules somebody may see, with the names their lines show."""
+    return visible.schedules(user).select_related("definition", "periodic_task")
 
 
 def edges_of(rows: QuerySet[Dependency], definition_id: object) -> QuerySet[Dependency]:

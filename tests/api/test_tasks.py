@@ -1,10 +1,12 @@
 """Tasks are written, read, edited, cloned and put away over the API."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from rest_framework.test import APIClient
 
 from tasks_app.models import DefinitionHead, DefinitionVersion, Execution, Slot, TaskDefinition
@@ -215,3 +217,21 @@ def test_lists_are_filtered(api: APIClient, write: Write, query: str, names: lis
     write("p", status="paused")
     write("s", task_type="script", config={"command": "true"})
     assert [row["name"] for row in api.get(f"{API}/tasks/?{query}").json()["results"]] == names
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_take_a_name_at_once_one_gets_it(ada: User, client_of: Callable[[User], APIClient]) -> None:
+    start = threading.Barrier(4)
+    answers: list[Any] = []
+
+    def ask() -> None:
+        start.wait()
+        answers.append(client_of(ada).post(f"{API}/tasks/", {"name": "wanted", "task_type": "append"}))
+        connections.close_all()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]

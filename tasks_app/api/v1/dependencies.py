@@ -2,20 +2,19 @@
 
 from typing import Any
 
-from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.once import once
-from tasks_app.api.resource import Resource
+from tasks_app.api.resource import Resource, there
 from tasks_app.api.v1.filters import DependencyFilters
 from tasks_app.api.v1.wishes import NewDependency
 from tasks_app.domain.refusals import invalid
 from tasks_app.engine import authoring
 from tasks_app.models import Dependency
-from tasks_app.queries import definitions, visible
+from tasks_app.queries import definitions, single
 from tasks_app.queries.keyset import Order
 
 
@@ -42,7 +41,7 @@ class Dependencies(Resource):
     order = Order(("id",))
 
     def get_queryset(self) -> Any:
-        return visible.dependencies(self.request.user).select_related("upstream", "downstream")
+        return definitions.edges(self.request.user)
 
     def list(self, request: Request) -> Response:
         """Newest first."""
@@ -72,7 +71,4 @@ class Dependencies(Resource):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _found(self, id: Any) -> Dependency:
-        row = self.get_queryset().filter(pk=int(id)).first()
-        if row is None:
-            raise Http404
-        return row
+        return there(single.by_key(self.get_queryset(), int(id)))

@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks_app.api.resource import Resource
+from tasks_app.api.resource import Resource, there
 from tasks_app.api.v1.filters import ScheduleFilters
 from tasks_app.api.v1.task_shapes import ScheduleShape, in_words
 from tasks_app.api.v1.wishes import Preview
@@ -18,7 +18,7 @@ from tasks_app.domain.refusals import invalid
 from tasks_app.domain.zones import zone
 from tasks_app.engine.clock import database_now, policy
 from tasks_app.models import Schedule
-from tasks_app.queries import visible
+from tasks_app.queries import definitions, single
 from tasks_app.queries.keyset import Order
 
 
@@ -69,7 +69,7 @@ class Schedules(Resource):
     order = Order(("id",))
 
     def get_queryset(self) -> Any:
-        return visible.schedules(self.request.user).select_related("definition", "periodic_task")
+        return definitions.schedules(self.request.user)
 
     def list(self, request: Request) -> Response:
         """Newest first."""
@@ -78,7 +78,7 @@ class Schedules(Resource):
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One schedule."""
-        return Response(ScheduleRow(self.get_object()).data)
+        return Response(ScheduleRow(there(single.by_key(self.get_queryset(), int(id)))).data)
 
     @extend_schema(request=Preview, responses=Previewed)
     @action(detail=False, methods=["post"])

@@ -5,20 +5,19 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
-from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from tasks_app.api.once import once
-from tasks_app.api.resource import Resource, as_id
+from tasks_app.api.resource import Resource, as_id, found, there
 from tasks_app.api.v1.filters import TemplateFilters
 from tasks_app.api.v1.task_shapes import TaskShape
 from tasks_app.api.v1.wishes import Adopt
 from tasks_app.engine import templates
 from tasks_app.engine.drafts import etag
 from tasks_app.models import Template
-from tasks_app.queries import definitions, visible
+from tasks_app.queries import definitions, single, visible
 from tasks_app.queries.keyset import Order
 
 
@@ -65,11 +64,11 @@ class Templates(Resource):
     def adopt(self, request: Request, id: str) -> Response:
         """Make a task from a template."""
         made = templates.adopt(self._found(id), request.data, by=self.person)
-        task = definitions.shown(None).get(pk=made.pk)
+        task = found(definitions.shown(None), made.pk)
         headers = {"ETag": etag(task), "Location": reverse("task-detail", [task.pk], request=request)}
         return Response(TaskShape(task).data, status=status.HTTP_201_CREATED, headers=headers)
 
     def _found(self, id: str) -> Template:
         given = as_id(id)
-        by = {"slug": id} if given is None else {"pk": given}
-        return get_object_or_404(self.get_queryset(), **by)
+        key, field = (id, "slug") if given is None else (given, "pk")
+        return there(single.by_key(self.get_queryset(), key, field=field))
