@@ -3,6 +3,7 @@
 Called by `visit` for a message, and by a batch's lanes for the next member.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,13 +15,11 @@ from executors import registry
 from tasks_app.domain.states import Actor, State
 from tasks_app.engine import moves, slots
 from tasks_app.engine.clock import once_more, policy
-from tasks_app.engine.held import COLUMNS, TABLES, Held, from_row
-from tasks_app.engine.rows import execute, one
+from tasks_app.engine.held import COLUMNS, SLOT_KEYS, TABLES, Held, from_row
+from tasks_app.engine.rows import decoded, execute, one
 
 _LOOK = f"""
-SELECT {COLUMNS}, ARRAY(SELECT s.key FROM fleet_slot s WHERE s.key = ANY(ARRAY['global', 'pool:' || e.pool,
-    'type:' || e.task_type, 'definition:' || e.definition_id, 'key:' || v.concurrency_key, 'batch:' || e.batch_id]))
-    AS slot_keys
+SELECT {COLUMNS}, {SLOT_KEYS} AS slot_keys
 FROM {TABLES} WHERE e.id = %(id)s AND e.state = 'pending' FOR UPDATE OF e SKIP LOCKED
 """
 _NEXT_MEMBER = """
@@ -30,6 +29,13 @@ WHERE e.batch_id = %(batch)s AND e.state = 'pending' AND NOT e.held AND e.waitin
   AND NOT (b.stop_on_failure AND EXISTS (
       SELECT 1 FROM fleet_execution f WHERE f.batch_id = b.id AND f.state = 'failed' AND NOT f.superseded))
 ORDER BY e.queue_at, e.batch_position LIMIT 1 FOR UPDATE OF e SKIP LOCKED
+"""
+_THIS = "e.id = %(id)s"
+_NEXT = f"e.id = ({_NEXT_MEMBER})"
+# The definition is looked at once more under a lock: it may just be resumed by somebody who does not see this row.
+_HOLD = """
+UPDATE fleet_execution e SET held = true, sent_at = NULL, resend_at = NULL WHERE e.id = %s AND EXISTS (
+    SELECT 1 FROM fleet_definition d WHERE d.id = e.definition_id AND d.status <> 'active' FOR SHARE)
 """
 
 
@@ -55,51 +61,66 @@ class Refusal(StrEnum):
 @once_more
 def claim(execution_id: UUID, *, seat: Seat) -> Held | Refusal:
     """Take one execution. Opens a transaction."""
-    with transaction.atomic():
-        return _claim(execution_id, seat)
+    return _take(_THIS, seat, id=execution_id) or _judge(execution_id, seat)
 
 
 @once_more
 def claim_member(batch_id: UUID, *, seat: Seat) -> Held | Refusal | None:
     """Take the next waiting member of a batch; None when nothing is left to take. Opens a transaction."""
+    if held := _take(_NEXT, seat, batch=batch_id):
+        return held
     with transaction.atomic():
         following = one(_NEXT_MEMBER, {"batch": batch_id})
-        return _claim(following.id, seat) if following else None
+        return _judge(following.id, seat) if following else None
 
 
-def _claim(execution_id: UUID, seat: Seat) -> Held | Refusal:
-    row = one(_LOOK, {"id": execution_id})
-    if row is None:
-        return Refusal.NOT_WAITING
-    if row.status != "active" and not row.forced:
-        execute("UPDATE fleet_execution SET held = true, sent_at = NULL, resend_at = NULL WHERE id = %s", [row.id])
-        return Refusal.PAUSED
-    if row.task_type not in registry.available():
-        return _hand_back(row)
-    if row.slot_keys and (full := slots.take(row.slot_keys)):
-        execute(
-            "UPDATE fleet_execution SET waiting_slot = %s, sent_at = NULL, resend_at = NULL, sends = 0 WHERE id = %s",
-            [full, row.id],
-        )
-        return Refusal.SLOT_FULL
-    return _open_attempt(row, seat)
-
-
-def _open_attempt(row: Any, seat: Seat) -> Held:
-    timeout = row.timeout_seconds
-    opened = moves.claim(
-        row.id,
+def _take(which: str, seat: Seat, *, taken: Sequence[str] | None = None, **params: Any) -> Held | None:
+    row = moves.claim(
+        which,
+        taken=taken,
+        types=list(registry.available()),
         worker=seat.worker,
         pid=seat.pid,
         celery_id=seat.celery_id,
         lease=policy().lease,
-        timeout=from_row(row, attempt_id=0, number=0).timeout if timeout else None,
-        slots=row.slot_keys,
+        **params,
     )
-    assert opened is not None  # the row is locked and pending
+    if row is None:
+        return None
     return from_row(
-        row, attempt_id=opened.id, number=opened.number, started_at=opened.started_at, deadline_at=opened.deadline_at
+        row,
+        attempt_id=row.opened_id,
+        number=row.number,
+        limited=bool(row.slots),
+        kept_state=decoded(row.kept_state) or {},
+        started_at=row.started_at,
+        deadline_at=row.deadline_at,
     )
+
+
+def _judge(execution_id: UUID, seat: Seat) -> Held | Refusal:
+    """What one statement could not grant: refused for a reason, or bound by several limits. Opens a transaction."""
+    with transaction.atomic():
+        row = one(_LOOK, {"id": execution_id})
+        if row is None:
+            return Refusal.NOT_WAITING
+        if row.status != "active" and not row.forced and execute(_HOLD, [row.id]):
+            return Refusal.PAUSED
+        if row.task_type not in registry.available():
+            return _hand_back(row)
+        if row.slot_keys and (full := slots.take(row.slot_keys)):
+            return _wait_for(full, row)
+        held = _take(_THIS, seat, id=row.id, taken=row.slot_keys)
+        assert held is not None  # the row is locked and pending
+        return held
+
+
+def _wait_for(full: str, row: Any) -> Refusal:
+    execute(
+        "UPDATE fleet_execution SET waiting_slot = %s, sent_at = NULL, resend_at = NULL, sends = 0 WHERE id = %s",
+        [full, row.id],
+    )
+    return Refusal.SLOT_FULL
 
 
 def _hand_back(row: Any) -> Refusal:

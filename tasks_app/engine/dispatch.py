@@ -17,43 +17,49 @@ from tasks_app.broker.send import send
 from tasks_app.domain.states import Actor, State
 from tasks_app.engine import conveyor, lanes, moves
 from tasks_app.engine.clock import once_more, policy
-from tasks_app.engine.rows import execute, one, rows
+from tasks_app.engine.rows import execute, often, rows
 
 FEWEST_OUT = 4
 A_PASS = 1000
 _QUEUED = """e.pool = %(pool)s AND e.state = 'pending' AND NOT e.held AND e.waiting_slot IS NULL
     AND e.sent_at IS NULL AND e.batch_id IS NULL"""
-_ROOM = """
-SELECT greatest(%(fewest)s, 2 * coalesce((
-        SELECT sum(concurrency) FROM fleet_worker
-        WHERE stopped_at IS NULL AND heartbeat_at > now() - %(lease)s AND %(pool)s = ANY(pools)), 0))
-    - (SELECT count(*) FROM fleet_execution WHERE pool = %(pool)s AND state = 'pending' AND sent_at IS NOT NULL) AS room
+_OUT = "fleet_execution WHERE pool = %(pool)s AND state = 'pending' AND sent_at IS NOT NULL"
+_ROOM = f"""
+SELECT m.most, m.most - (SELECT count(*) FROM {_OUT}) AS room FROM (
+    SELECT greatest(%(fewest)s::int, 2 * coalesce((
+        SELECT sum(concurrency) FROM fleet_worker WHERE stopped_at IS NULL
+          AND heartbeat_at > now() - %(lease)s::interval AND %(pool)s = ANY(pools)), 0)) AS most) m
 """
-_PICK = f"""
-WITH RECURSIVE turns AS (
+_SENT = """sent_at = now(), sends = least(e.sends + 1, 20),
+    resend_at = now() + least(%(interval)s::interval * power(2, least(e.sends, 20)), %(longest)s::interval)"""
+_TAKE = f"""
+WITH RECURSIVE room AS ({_ROOM}), turns AS (
     (SELECT e.turn_key FROM fleet_execution e WHERE {_QUEUED} ORDER BY e.turn_key LIMIT 1)
     UNION ALL
     SELECT (SELECT e.turn_key FROM fleet_execution e WHERE {_QUEUED} AND e.turn_key > t.turn_key
             ORDER BY e.turn_key LIMIT 1)
     FROM turns t WHERE t.turn_key IS NOT NULL
 ), out AS (
-    SELECT turn_key, count(*) AS n FROM fleet_execution
-    WHERE pool = %(pool)s AND state = 'pending' AND sent_at IS NOT NULL GROUP BY turn_key
+    SELECT turn_key, count(*) AS n FROM {_OUT} GROUP BY turn_key
 ), candidates AS (
     SELECT c.id, c.queue_at, coalesce(out.n, 0) + row_number() OVER (PARTITION BY t.turn_key ORDER BY c.queue_at, c.id)
         AS turn, least(9, floor(extract(epoch FROM now() - c.queue_at) / 600)) AS urgency
     FROM turns t CROSS JOIN LATERAL (
         SELECT e.id, e.queue_at FROM fleet_execution e WHERE {_QUEUED} AND e.turn_key = t.turn_key
-        ORDER BY e.queue_at LIMIT %(room)s) c LEFT JOIN out ON out.turn_key = t.turn_key
+        ORDER BY e.queue_at LIMIT (SELECT greatest(0, room) FROM room)) c LEFT JOIN out ON out.turn_key = t.turn_key
     WHERE t.turn_key IS NOT NULL
-    ORDER BY urgency DESC, turn, c.queue_at, c.id LIMIT %(room)s
+    ORDER BY urgency DESC, turn, c.queue_at, c.id LIMIT (SELECT greatest(0, room) FROM room)
+), locked AS (
+    SELECT e.id, c.urgency, c.turn, c.queue_at FROM candidates c JOIN fleet_execution e ON e.id = c.id
+    WHERE {_QUEUED} ORDER BY e.id FOR UPDATE OF e SKIP LOCKED
+), stamped AS (
+    UPDATE fleet_execution e SET {_SENT} FROM locked l WHERE e.id = l.id
+    RETURNING e.id, e.pool, e.priority, e.task_type, e.workflow_id, l.urgency, l.turn, l.queue_at
 )
-SELECT e.id, e.pool, e.priority, e.task_type, e.workflow_id FROM candidates c JOIN fleet_execution e ON e.id = c.id
-ORDER BY c.urgency DESC, c.turn, c.queue_at, c.id
+SELECT id, pool, priority, task_type, workflow_id FROM stamped ORDER BY urgency DESC, turn, queue_at, id
 """
-_STAMP = """
-UPDATE fleet_execution e SET sent_at = now(), sends = least(e.sends + 1, 20),
-    resend_at = now() + least(%(interval)s * power(2, least(e.sends, 20)), %(longest)s)
+_STAMP = f"""
+UPDATE fleet_execution e SET {_SENT}
 FROM (SELECT id FROM fleet_execution WHERE id = ANY(%(ids)s) AND state = 'pending' ORDER BY id FOR UPDATE) l
 WHERE e.id = l.id
 """
@@ -70,7 +76,13 @@ ORDER BY run_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 
 def dispatch(pools: Iterable[str]) -> int:
     """Send what may go out of these pools now; returns how many executions went. Opens a transaction a pool."""
-    return 0 if FUSE.blown else sum(_dispatch_pool(pool) for pool in sorted(set(pools)))
+    return 0 if FUSE.blown else sum(_dispatch_pool(pool) for pool in sorted(set(pools)) if _share_free(pool) > 0)
+
+
+def refill(pools: Iterable[str]) -> int:
+    """The same where one end made room: nothing is done while more than half of a pool's messages are still out, for
+    then its workers have enough in hand. Opens a transaction a pool."""
+    return 0 if FUSE.blown else sum(_dispatch_pool(pool) for pool in sorted(set(pools)) if _share_free(pool) >= 0.5)
 
 
 def dispatch_once() -> int:
@@ -79,27 +91,35 @@ def dispatch_once() -> int:
     if FUSE.blown:
         return woken
     again = sum(_send_again(pool) for pool in _waiting_pools())
-    return woken + again + dispatch(_waiting_pools()) + lanes.keep_going()
+    sent = sum(_dispatch_pool(pool) for pool in _waiting_pools())
+    return woken + again + sent + lanes.keep_going()
 
 
 def stamp(ids: Collection[UUID]) -> None:
     """Mark executions as carried by a live message. Requires a transaction."""
     if ids:
-        params = {"ids": list(ids), "interval": policy().unclaimed_after, "longest": policy().resend_at_most}
-        execute(_STAMP, params)
+        execute(_STAMP, {"ids": list(ids), **_patience()})
+
+
+def _patience() -> dict[str, Any]:
+    """How long a message may lie unclaimed before another one follows."""
+    return {"interval": policy().unclaimed_after, "longest": policy().resend_at_most}
+
+
+def _share_free(pool: str) -> float:
+    """How much of what may be out of a pool is not."""
+    found = often(_ROOM, {"pool": pool, "fewest": FEWEST_OUT, "lease": policy().lease})[0]
+    return float(found.room / found.most)
 
 
 @once_more
 def _dispatch_pool(pool: str) -> int:
     with transaction.atomic():
         # The lock is its own statement: the next one must see what the last dispatcher of this pool committed.
-        execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"dispatch:{pool}"])
-        room = one(_ROOM, {"pool": pool, "fewest": FEWEST_OUT, "lease": policy().lease})
-        if room is None or room.room <= 0:
-            return 0
-        picked = rows(_PICK, {"pool": pool, "room": int(room.room)})
+        often("SELECT pg_advisory_xact_lock(hashtext(%(lock)s::text))", {"lock": f"dispatch:{pool}"})
+        picked = often(_TAKE, {"pool": pool, "fewest": FEWEST_OUT, "lease": policy().lease, **_patience()})
         shipments, carried = conveyor.plan(picked)
-        stamp(carried)
+        stamp(carried - {row.id for row in picked})
     _ship(shipments)
     return len(carried)
 

@@ -7,6 +7,7 @@ to keep.
 
 import json
 import random
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -60,8 +61,11 @@ def finish(
     Opens a transaction.
     """
     verdict = _judge(held, outcome)
+    columns = _columns(verdict, outcome)
+    if held.workflow_id is None and (finished := _finish_alone(held, verdict, columns, actor=actor)):
+        return finished
     with transaction.atomic():
-        row = moves.end(held.execution_id, held.attempt_id, verdict.target, actor=actor, **_columns(verdict, outcome))
+        row = moves.end(held.execution_id, held.attempt_id, verdict.target, actor=actor, **columns)
         if row is None:
             log.warning("finish.refused", execution=str(held.execution_id), attempt=held.attempt_id)
             return None
@@ -71,6 +75,17 @@ def finish(
             return Finished(State(row.new), verdict.reason)
         settled = _settle(held, row, verdict, outcome, carried=carried, pools=pools)
     return Finished(State(row.new), verdict.reason, frozenset(ready.id for ready in settled.ready))
+
+
+def _finish_alone(held: Held, verdict: "_Verdict", columns: dict[str, Any], *, actor: Actor) -> Finished | None:
+    """An end that nothing depends on, in one statement; with a limit, also the next in its line. None: not so."""
+    with transaction.atomic() if held.limited else nullcontext():
+        row = moves.end(held.execution_id, held.attempt_id, verdict.target, actor=actor, alone=True, **columns)
+        if row is None:
+            return None
+        pools = slots.let_through(row.slots) if row.slots else set()
+        transaction.on_commit(partial(follow.after_alone, row, pools), robust=True)
+    return Finished(State(row.new), verdict.reason)
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,7 @@ def _columns(verdict: _Verdict, outcome: Outcome) -> dict[str, Any]:
         "items": result.items_processed,
         "partial": result.partial,
         "warnings": json.dumps(list(result.warnings)),
+        "kept_state": None if result.state is None else json.dumps(dict(result.state)),
     }
 
 

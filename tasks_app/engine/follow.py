@@ -5,6 +5,7 @@ Nothing here is needed for correctness: a process that dies before it leaves the
 
 from collections.abc import Collection
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -26,6 +27,15 @@ def settle_and_follow(ended: list[Ended], *, carried: Collection[UUID] = (), poo
     wanted = {row.pool for row in settled.ready if row.id not in carried} | set(pools)
     transaction.on_commit(partial(_after, settled, wanted), robust=True)
     return settled
+
+
+def after_alone(row: Any, pools: Collection[str]) -> None:
+    """The same after an end that nothing depends on. `row` as `moves.end` gives it; a batch of which members still
+    wait is closed by whoever ends the last."""
+    if row.batch_id and not row.batch_waits:
+        closing.close_batches([row.batch_id])
+    # A lane's end makes no room for messages: members are not sent one by one.
+    dispatch.refill({*pools} if row.batch_id else {*pools, row.pool})
 
 
 def _after(settled: Settled, pools: set[str]) -> None:

@@ -1,7 +1,7 @@
 """An execution in hand: everything its run and its end need, read once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,12 +19,19 @@ TABLES = """
     fleet_execution e JOIN fleet_definition d ON d.id = e.definition_id
     JOIN fleet_definition_version v ON v.id = e.version_id
 """
-_BY_ATTEMPT = f"SELECT {COLUMNS} FROM {TABLES} WHERE e.id = %(id)s AND e.state = 'running' AND e.attempt_id = %(attempt)s"
+# Which limits bind an execution: only finite ones have rows.
+SLOT_KEYS = """ARRAY(SELECT s.key FROM fleet_slot s WHERE s.key = ANY(ARRAY['global', 'pool:' || e.pool,
+    'type:' || e.task_type, 'definition:' || e.definition_id, 'key:' || v.concurrency_key, 'batch:' || e.batch_id]))
+"""
+_BY_ATTEMPT = f"""
+SELECT {COLUMNS} FROM {TABLES} WHERE e.id = %(id)s AND e.state = 'running' AND e.attempt_id = %(attempt)s
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """One open attempt of an execution and the version it runs."""
+    """One open attempt of an execution and the version it runs. `limited`: it may hold units of limits; `kept_state`:
+    what the definition keeps between its runs, read with the claim."""
 
     execution_id: UUID
     attempt_id: int
@@ -44,11 +51,13 @@ class Held:
     retries_used: int
     handed_back: int
     idempotent: bool
+    limited: bool = True
+    kept_state: Mapping[str, Any] = field(default_factory=dict)
     started_at: datetime | None = None
     deadline_at: datetime | None = None
 
 
-def from_row(row: Any, *, attempt_id: int, number: int, **times: datetime | None) -> Held:
+def from_row(row: Any, *, attempt_id: int, number: int, **more: Any) -> Held:
     """A row of COLUMNS as a value; a run's own config is laid over the version's."""
     overrides = decoded(row.overrides) or {}
     return Held(
@@ -77,7 +86,7 @@ def from_row(row: Any, *, attempt_id: int, number: int, **times: datetime | None
         retries_used=row.retries_used,
         handed_back=row.handed_back,
         idempotent=row.idempotent,
-        **times,
+        **more,
     )
 
 

@@ -14,10 +14,13 @@ from uuid import UUID
 import structlog
 
 from tasks_app.domain.states import Actor, State, may_open_as, sources_of
+from tasks_app.engine.held import COLUMNS, SLOT_KEYS, TABLES
 from tasks_app.engine.opening import Opening
-from tasks_app.engine.rows import rows
+from tasks_app.engine.rows import often, rows
 
-_NOT_ACTIVE = "(NOT e.forced AND EXISTS (SELECT 1 FROM fleet_definition d WHERE d.id = e.definition_id AND d.status <> 'active'))"
+# A definition that is not active is locked: whoever is just resuming it must not overlook what is being held.
+_NOT_ACTIVE = """(NOT e.forced AND EXISTS (
+        SELECT 1 FROM fleet_definition d WHERE d.id = e.definition_id AND d.status <> 'active' FOR SHARE))"""
 _READY = f"""queue_at = now() - e.priority * interval '10 minutes', sent_at = NULL, resend_at = NULL, sends = 0,
     waiting_slot = NULL, blocked_until = NULL, attempt_id = NULL, held = {_NOT_ACTIVE}"""
 _FINAL = "finished_at = now(), attempt_id = NULL, sent_at = NULL, resend_at = NULL, blocked_until = NULL"
@@ -55,15 +58,18 @@ WITH o AS (
         CASE WHEN o.times_out THEN now() + v.dependency_timeout_seconds * interval '1 second' END,
         CASE WHEN o.state = 'missed' THEN now() END,
         CASE WHEN o.state = 'pending' THEN now() - coalesce(o.priority, v.priority) * interval '10 minutes' END,
-        coalesce(d.owner_id, 0), NOT o.forced AND d.status <> 'active', o.workflow_id, o.waiting_for, o.open_links,
+        coalesce(d.owner_id, 0),
+        NOT o.forced AND d.status <> 'active' AND EXISTS (
+            SELECT 1 FROM fleet_definition x WHERE x.id = d.id AND x.status <> 'active' FOR SHARE),
+        o.workflow_id, o.waiting_for, o.open_links,
         o.batch_id, o.batch_position, o.generation, o.parent_id, o.rerun_of, o.occurrence_id,
-        %(request_id)s, coalesce(o.workflow_id, o.batch_id, o.id)::text
+        %(request_id)s::text, coalesce(o.workflow_id, o.batch_id, o.id)::text
     FROM o JOIN fleet_definition d ON d.id = o.definition_id
            JOIN fleet_definition_version v ON v.id = d.current_version_id
     RETURNING id, state, pool, trace_id
 ), t AS (
     INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, reason, request_id, trace_id)
-    SELECT id, NULL, state, %(actor)s, %(user_id)s, %(reason)s, %(request_id)s, trace_id FROM e
+    SELECT id, NULL, state, %(actor)s::text, %(user_id)s::int, %(reason)s::text, %(request_id)s::text, trace_id FROM e
 )
 SELECT id, state, pool FROM e
 """
@@ -84,67 +90,106 @@ WITH locked AS (
 SELECT id, old, new, pool, definition_id, workflow_id, batch_id FROM moved
 """
 
-_CLAIM = """
-WITH locked AS (
-    SELECT id, attempts, run_at, created_at, sent_at, trace_id FROM fleet_execution
-    WHERE id = %(id)s AND state = 'pending' FOR UPDATE SKIP LOCKED
+# One statement finds, judges and takes. Where one limit binds, its unit is taken here; where several do, the caller has
+# locked and `taken` them in their order. No row: somebody was first, or the claim is refused and `claim` says why.
+_CLAIM = f"""
+WITH found AS (
+    SELECT {COLUMNS}, e.run_at, e.created_at, h.state AS kept_state, {SLOT_KEYS} AS slot_keys
+    FROM {TABLES} LEFT JOIN fleet_definition_head h ON h.definition_id = e.definition_id
+    WHERE {{which}} AND e.state = 'pending' AND (d.status = 'active' OR e.forced)
+      AND e.task_type = ANY(%(types)s::text[])
+    FOR UPDATE OF e SKIP LOCKED
+), one_limit AS (
+    UPDATE fleet_slot s SET used = s.used + 1 FROM found
+    WHERE %(taken)s::text[] IS NULL AND cardinality(found.slot_keys) = 1 AND s.key = found.slot_keys[1]
+      AND s.used < s."limit" RETURNING s.key
+), granted AS (
+    SELECT * FROM found
+    WHERE %(taken)s::text[] IS NOT NULL OR cardinality(slot_keys) = 0 OR EXISTS (SELECT 1 FROM one_limit)
 ), a AS (
-    INSERT INTO fleet_attempt (execution_id, number, worker, pid, celery_id, lease_until, deadline_at, slots, queue_wait_ms)
-    SELECT id, attempts + 1, %(worker)s, %(pid)s, %(celery_id)s, clock_timestamp() + %(lease)s,
-        clock_timestamp() + %(timeout)s, %(slots)s,
+    INSERT INTO fleet_attempt (execution_id, number, worker, pid, celery_id, lease_until, deadline_at, slots,
+        queue_wait_ms)
+    SELECT id, attempts + 1, %(worker)s::text, %(pid)s::int, %(celery_id)s::text,
+        clock_timestamp() + %(lease)s::interval,
+        CASE WHEN timeout_seconds > 0 THEN clock_timestamp() + timeout_seconds * interval '1 second' END,
+        coalesce(%(taken)s::text[], slot_keys),
         (extract(epoch FROM clock_timestamp() - coalesce(run_at, created_at)) * 1000)::bigint
-    FROM locked RETURNING id, execution_id, number, started_at, deadline_at, lease_until
+    FROM granted RETURNING id, execution_id, number, started_at, deadline_at, slots
 ), e AS (
     UPDATE fleet_execution x SET state = 'running', attempt_id = a.id, attempts = a.number, progress = NULL,
         started_at = coalesce(x.started_at, a.started_at), sent_at = NULL, resend_at = NULL, waiting_slot = NULL
     FROM a WHERE x.id = a.execution_id
 ), t AS (
     INSERT INTO fleet_transition (execution_id, old, new, actor, attempt_id, reason, trace_id)
-    SELECT a.execution_id, 'pending', 'running', 'worker', a.id, %(worker)s, locked.trace_id FROM a, locked
+    SELECT a.execution_id, 'pending', 'running', 'worker', a.id, %(worker)s::text, granted.trace_id FROM a, granted
 )
-SELECT id, number, started_at, deadline_at, lease_until FROM a
+SELECT granted.*, a.id AS opened_id, a.number, a.started_at, a.deadline_at, a.slots FROM granted, a
 """
 
 # The end of a running execution: the attempt is closed, the result kept and the state moved in one statement.
-# With a cancel asked for, every end but completed is cancelled.
+# With a cancel asked for, every end but completed is cancelled. {alone} and {head} make it the whole of an end that
+# nothing depends on: a unit of its one limit given back (before the head, in the order of every other end), its
+# definition's head written.
 _END = """
 WITH locked AS (
-    SELECT id, attempts, cancel_requested_at, definition_id, trace_id FROM fleet_execution
-    WHERE id = %(id)s AND state = 'running' AND attempt_id = %(attempt_id)s FOR UPDATE
+    SELECT e.id, e.attempts, e.cancel_requested_at, e.definition_id, e.trace_id FROM fleet_execution e
+    WHERE e.id = %(id)s AND e.state = 'running' AND e.attempt_id = %(attempt_id)s::bigint {alone} FOR UPDATE OF e
 ), moved AS (
     UPDATE fleet_execution e SET
-        state = CASE WHEN locked.cancel_requested_at IS NOT NULL AND %(target)s <> 'completed' THEN 'cancelled'
-                     ELSE %(target)s END,
+        state = CASE WHEN locked.cancel_requested_at IS NOT NULL AND %(target)s::text <> 'completed' THEN 'cancelled'
+                     ELSE %(target)s::text END,
         attempt_id = NULL, sent_at = NULL, resend_at = NULL, sends = 0,
-        finished_at = CASE WHEN %(target)s IN ('retrying', 'pending') AND locked.cancel_requested_at IS NULL
+        finished_at = CASE WHEN %(target)s::text IN ('retrying', 'pending') AND locked.cancel_requested_at IS NULL
                       THEN NULL ELSE clock_timestamp() END,
-        progress = CASE WHEN %(target)s = 'completed' THEN 1 END,
-        retries_used = e.retries_used + (%(target)s = 'retrying')::int,
-        handed_back = e.handed_back + (%(target)s = 'pending')::int,
-        run_at = CASE WHEN %(target)s = 'retrying' THEN clock_timestamp() + %(delay)s ELSE e.run_at END,
-        queue_at = CASE WHEN %(target)s = 'pending' THEN now() - e.priority * interval '10 minutes' END,
-        error_kind = %(error_kind)s, error_message = %(error_message)s, fingerprint = %(fingerprint)s
+        progress = CASE WHEN %(target)s::text = 'completed' THEN 1 END,
+        retries_used = e.retries_used + (%(target)s::text = 'retrying')::int,
+        handed_back = e.handed_back + (%(target)s::text = 'pending')::int,
+        run_at = CASE WHEN %(target)s::text = 'retrying' THEN clock_timestamp() + %(delay)s::interval ELSE e.run_at END,
+        queue_at = CASE WHEN %(target)s::text = 'pending' THEN now() - e.priority * interval '10 minutes' END,
+        error_kind = %(error_kind)s::text, error_message = %(error_message)s::text,
+        fingerprint = %(fingerprint)s::text
     FROM locked WHERE e.id = locked.id
     RETURNING e.id, e.state, e.pool, e.definition_id, e.workflow_id, e.batch_id, e.trace_id
 ), closed AS (
-    UPDATE fleet_attempt a SET finished_at = clock_timestamp(), outcome = %(outcome)s,
-        error_kind = %(error_kind)s, error_message = %(error_message)s, traceback = %(traceback)s,
-        cpu_ms = %(cpu_ms)s, max_rss_kb = %(max_rss_kb)s
-    FROM locked WHERE a.id = %(attempt_id)s RETURNING a.slots
+    UPDATE fleet_attempt a SET finished_at = clock_timestamp(), outcome = %(outcome)s::text,
+        error_kind = %(error_kind)s::text, error_message = %(error_message)s::text, traceback = %(traceback)s::text,
+        cpu_ms = %(cpu_ms)s::int, max_rss_kb = %(max_rss_kb)s::bigint
+    FROM locked WHERE a.id = %(attempt_id)s::bigint RETURNING a.slots
 ), kept AS (
     INSERT INTO fleet_result (execution_id, summary, data, metrics, items_processed, partial, warnings)
-    SELECT id, %(summary)s, %(data)s::jsonb, %(metrics)s::jsonb, %(items)s, %(partial)s, %(warnings)s::jsonb
-    FROM moved WHERE %(has_result)s
+    SELECT id, %(summary)s::text, %(data)s::jsonb, %(metrics)s::jsonb, %(items)s::int, %(partial)s::boolean,
+        %(warnings)s::jsonb
+    FROM moved WHERE %(has_result)s::boolean
     ON CONFLICT (execution_id) DO UPDATE SET summary = excluded.summary, data = excluded.data,
         metrics = excluded.metrics, items_processed = excluded.items_processed, partial = excluded.partial,
         warnings = excluded.warnings
 ), noted AS (
     INSERT INTO fleet_transition (execution_id, old, new, actor, attempt_id, reason, trace_id)
-    SELECT id, 'running', state, %(actor)s, %(attempt_id)s, %(reason)s, trace_id FROM moved
-)
+    SELECT id, 'running', state, %(actor)s::text, %(attempt_id)s::bigint, %(reason)s::text, trace_id FROM moved
+) {head}
 SELECT m.id, 'running' AS old, m.state AS new, m.pool, m.definition_id, m.workflow_id, m.batch_id, closed.slots,
-    EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = m.definition_id) AS has_dependents
+    EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = m.definition_id) AS has_dependents,
+    EXISTS (SELECT 1 FROM fleet_execution w WHERE w.batch_id = m.batch_id AND w.state = 'pending') AS batch_waits
 FROM moved m, closed
+"""
+_ALONE = """
+    AND e.workflow_id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = e.definition_id)
+    AND NOT EXISTS (SELECT 1 FROM fleet_link l WHERE l.upstream_definition_id = e.definition_id
+                    AND l.upstream_id IS NULL AND l.state = 'open')
+    AND NOT EXISTS (SELECT 1 FROM fleet_attempt a WHERE a.id = e.attempt_id AND cardinality(a.slots) > 1)
+"""
+_HEAD = """
+, given AS (
+    UPDATE fleet_slot s SET used = greatest(0, s.used - 1) FROM closed WHERE s.key = closed.slots[1] RETURNING s.key
+), head AS (
+    UPDATE fleet_definition_head h SET last_execution_id = m.id, last_state = m.state,
+        last_finished_at = clock_timestamp(), last_facts = NULL,
+        last_success_at = CASE WHEN m.state = 'completed' THEN clock_timestamp() ELSE h.last_success_at END,
+        state = coalesce(%(kept_state)s::jsonb, h.state)
+    FROM moved m, (SELECT count(*) FROM given) g
+    WHERE h.definition_id = m.definition_id AND m.state NOT IN ('retrying', 'pending')
+)
 """
 
 
@@ -169,7 +214,7 @@ def open_executions(
         "reason": reason,
         "request_id": _request_id(),
     }
-    return rows(_OPEN, params)
+    return often(_OPEN, params)
 
 
 def move(
@@ -213,18 +258,26 @@ def move(
     )
 
 
-def claim(execution_id: UUID, **params: Any) -> Any | None:
-    """pending → running: opens the attempt. None when somebody was first. Requires a transaction."""
-    found = rows(_CLAIM, {"id": execution_id, **params})
+def claim(which: str, *, taken: Sequence[str] | None = None, **params: Any) -> Any | None:
+    """pending → running: opens the attempt of the execution that `which` (SQL of the engine) names.
+
+    None when somebody was first or the claim is refused. `taken`: the limits whose units the caller took; by default
+    the one limit there may be is taken here. A statement of its own.
+    """
+    found = often(_CLAIM.format(which=which), {"taken": None if taken is None else list(taken), **params})
     return found[0] if found else None
 
 
-def end(execution_id: UUID, attempt_id: int, target: State, *, actor: Actor, **params: Any) -> Any | None:
+def end(
+    execution_id: UUID, attempt_id: int, target: State, *, actor: Actor, alone: bool = False, **params: Any
+) -> Any | None:
     """running → final, retrying or pending (handed back), by the attempt that holds it; None when the fence refused.
 
-    Requires a transaction.
+    `alone`: the end with all its consequences but the next in line of its limit, and None also when anything depends
+    on the execution or it holds more limits than one. Requires a transaction when it holds a limit or is not `alone`.
     """
     if State.RUNNING not in sources_of(target, actor):
         raise ValueError(f"{actor} may not end an execution as {target}")
-    found = rows(_END, {"id": execution_id, "attempt_id": attempt_id, "target": target, "actor": actor, **params})
+    sql = _END.format(alone=_ALONE, head=_HEAD) if alone else _END.format(alone="", head="")
+    found = often(sql, {"id": execution_id, "attempt_id": attempt_id, "target": target, "actor": actor, **params})
     return found[0] if found else None

@@ -1,12 +1,19 @@
 """Raw statements with named rows: the engine's moves are sets, written in SQL."""
 
 import json
+import time
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import psycopg
+from django.conf import settings
 from django.db import connection
+
+# A plan that is kept was made for the tables as they were: a queue may grow from nothing to thousands in seconds.
+PLAN_LASTS_SECONDS = 5.0
+PREPARED_AFTER = 5
 
 
 @cache
@@ -20,14 +27,37 @@ def rows(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[Any]:
         cursor.execute(sql, params)
         if cursor.description is None:
             return []
-        make = _row_type(tuple(column.name for column in cursor.description))
-        return [make._make(row) for row in cursor.fetchall()]
+        return _named(cursor)
+
+
+def often(sql: str, params: Mapping[str, Any]) -> list[Any]:
+    """All rows of a statement that every execution needs: prepared in the server, so that it is seldom planned anew.
+
+    Its parameters are typed by the statement: a bare one in a select list wants a cast.
+    """
+    if not settings.TASKFLEET.prepared_statements:
+        return rows(sql, params)
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    wire = connection.connection
+    wire.prepare_threshold = PREPARED_AFTER  # Django's own cursors never prepare, whatever stands here
+    # The comment makes it a new statement every few seconds, and so plans it anew.
+    dated = f"{sql} -- {time.monotonic() // PLAN_LASTS_SECONDS:.0f}"
+    with connection.wrap_database_errors, psycopg.Cursor(wire) as cursor:
+        cursor.execute(dated, params)
+        return _named(cursor) if cursor.description else []
 
 
 def one(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> Any | None:
     """The first row, or None."""
     found = rows(sql, params)
     return found[0] if found else None
+
+
+def _named(cursor: Any) -> list[Any]:
+    make = _row_type(tuple(column.name for column in cursor.description))
+    return [make._make(row) for row in cursor.fetchall()]
 
 
 def execute(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> int:

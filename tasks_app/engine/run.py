@@ -26,7 +26,6 @@ from tasks_app.engine.held import Held
 from tasks_app.engine.inputs import inputs_of
 from tasks_app.engine.journal import Journal, Printed
 from tasks_app.engine.mail import send_email
-from tasks_app.engine.rows import decoded, one
 from tasks_app.engine.secret_values import secret
 
 
@@ -76,7 +75,7 @@ def _context(
         now=held.started_at or datetime.now(UTC),
         deadline=held.deadline_at,
         secrets=redactor.watch(secret),
-        state=_state(held),
+        state=held.kept_state,
         fleet=EngineFleet(),
         log=journal,
         progress=journal.progress,
@@ -90,11 +89,6 @@ def executor_settings() -> Mapping[str, Any]:
     """The operator's limits and the doors the engine opens for executors."""
     door: Callable[..., Any] = send_email
     return {**policy().executor_settings, "send_email": door}
-
-
-def _state(held: Held) -> Mapping[str, Any]:
-    row = one("SELECT state FROM fleet_definition_head WHERE definition_id = %s", [held.definition_id])
-    return (decoded(row.state) if row else None) or {}
 
 
 def _clean(result: Result, redactor: Redactor) -> Result:
