@@ -1,4 +1,4 @@
-"""Plans as Celery's own objects: a chain for a linear stretch, a chord for a fan-out with its join or a batch's lanes."""
+"""Plans as Celery's own objects: a chain for a linear stretch, a chord for a fan-out and its join, or for lanes."""
 
 from typing import Any
 

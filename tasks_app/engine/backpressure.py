@@ -20,7 +20,10 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM fleet_execution e WHERE e.pool = ANY
 
 def admit(owner_id: int | None, *, more: int = 1) -> None:
     """Raises Refused (too_many_waiting, with a time to come back) when a limit would be passed."""
-    limits = ((owner_id or 0, policy().waiting_limit_owner, "you have"), (None, policy().waiting_limit_total, "there are"))
+    limits = (
+        (owner_id or 0, policy().waiting_limit_owner, "you have"),
+        (None, policy().waiting_limit_total, "there are"),
+    )
     for key, limit, who in limits:
         if _waiting(key, limit) + more > limit:
             raise Refused(

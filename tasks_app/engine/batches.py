@@ -136,7 +136,9 @@ def cancel(batch: Any, *, by: AbstractBaseUser | None = None, reason: str = "") 
         "WHERE id = %s AND state = 'running'",
         [batch.id],
     )
-    return control.cancel_where("e.batch_id = %(batch)s", {"batch": batch.id}, by=by, reason=reason or "batch cancelled")
+    return control.cancel_where(
+        "e.batch_id = %(batch)s", {"batch": batch.id}, by=by, reason=reason or "batch cancelled"
+    )
 
 
 def stop_if_failed(batch_id: UUID) -> int:
@@ -152,7 +154,7 @@ def stop_if_failed(batch_id: UUID) -> int:
 
 
 def retry_failed(batch: Batch, *, by: AbstractBaseUser | None = None) -> int:
-    """The next generation of every member that failed, was missed or cancelled; returns how many. Opens a transaction."""
+    """The next generation of every member that failed, was missed or cancelled; how many. Opens a transaction."""
     with transaction.atomic():
         failed = rows(_FAILED, {"batch": batch.pk, "states": [State.FAILED, State.MISSED, State.CANCELLED]})
         return len(again(batch, failed, user_id=by.pk if by else None))

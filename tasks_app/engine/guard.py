@@ -32,7 +32,7 @@ class Guard:
         self.asked = False
 
     def install(self) -> None:
-        """Take the signals over; main thread only. At the first visit: the pool sets its own after the child's start."""
+        """Take the signals over; main thread only, at the first visit: the pool sets its own after the start."""
         self._pid = os.getpid()
         for signum in (signal.SIGTERM, signal.SIGQUIT):
             self._before[signum] = signal.signal(signum, self._interrupt)

@@ -57,7 +57,10 @@ def keep_going() -> int:
 
 def seen(batch_id: UUID) -> None:
     """A lane is alive."""
-    execute("UPDATE fleet_batch SET lanes_seen_at = now(), started_at = coalesce(started_at, now()) WHERE id = %s", [batch_id])
+    execute(
+        "UPDATE fleet_batch SET lanes_seen_at = now(), started_at = coalesce(started_at, now()) WHERE id = %s",
+        [batch_id],
+    )
 
 
 def take_body(batch_id: UUID) -> bool:
@@ -70,4 +73,6 @@ def _message(batch: Any, task: str, *, lane: int | None = None) -> Message:
     ids: dict[str, Any] = {"batch": str(batch.id)} | ({} if lane is None else {"lane": lane})
     root = str(batch.id)
     shown = "batch lane" if task == LANE else "batch close"
-    return Message(task=task, ids=ids, pool=batch.pool, priority=batch.priority, root_id=root, parent_id=root, shown_as=shown)
+    return Message(
+        task=task, ids=ids, pool=batch.pool, priority=batch.priority, root_id=root, parent_id=root, shown_as=shown
+    )

@@ -35,7 +35,8 @@ RETURNING l.downstream_id, l.state, l.delay_ms
 """
 _COUNT_DOWN = """
 WITH n AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(lit)s::int[], %(dead)s::int[], %(delay)s::bigint[]) AS n(id, lit, dead, delay)
+    SELECT * FROM unnest(%(ids)s::uuid[], %(lit)s::int[], %(dead)s::int[], %(delay)s::bigint[])
+        AS n(id, lit, dead, delay)
 ), locked AS (
     SELECT e.id FROM fleet_execution e JOIN n ON n.id = e.id WHERE e.state = 'blocked' ORDER BY e.id FOR UPDATE OF e
 )
@@ -43,7 +44,8 @@ UPDATE fleet_execution e SET waiting_for = e.waiting_for - n.lit, open_links = e
     run_at = CASE WHEN n.delay > 0 THEN greatest(e.run_at, now() + n.delay * interval '1 millisecond') ELSE e.run_at END
 FROM n, locked, fleet_definition_version v
 WHERE e.id = locked.id AND n.id = e.id AND v.id = e.version_id
-RETURNING e.id, e.waiting_for, e.open_links, n.dead, v.dependency_mode AS mode, coalesce(e.run_at > now(), false) AS later
+RETURNING e.id, e.waiting_for, e.open_links, n.dead, v.dependency_mode AS mode,
+    coalesce(e.run_at > now(), false) AS later
 """
 
 
@@ -96,7 +98,9 @@ def _decide(counted: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     go = [c for c in counted if c.waiting_for <= 0 and c.id not in skip]
     ready = moves.move([c.id for c in go if not c.later], State.PENDING, actor=Actor.CASCADE, reason="upstreams done")
     moves.move([c.id for c in go if c.later], State.SCHEDULED, actor=Actor.CASCADE, reason="upstreams done, delayed")
-    return ready, moves.move(skip, State.SKIPPED, actor=Actor.CASCADE, reason="an upstream did not end as the edge asks")
+    return ready, moves.move(
+        skip, State.SKIPPED, actor=Actor.CASCADE, reason="an upstream did not end as the edge asks"
+    )
 
 
 def facts_of(state: str, *, result: Any = None, metrics: Any = None, error: Mapping[str, Any] | None = None) -> dict:

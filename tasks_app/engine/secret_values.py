@@ -13,7 +13,9 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 def secret(name: str) -> str:
     """The value of TASK_SECRET_<NAME>, or of the file of that name in TASK_SECRETS_DIR. Raises PermanentFailure."""
     if not _NAME.fullmatch(name):
-        raise PermanentFailure("A secret's name has letters, digits, dots, dashes and underscores.", kind="invalid_config")
+        raise PermanentFailure(
+            "A secret's name has letters, digits, dots, dashes and underscores.", kind="invalid_config"
+        )
     value = os.environ.get("TASK_SECRET_" + re.sub(r"[.-]", "_", name).upper())
     if value is not None:
         return value
@@ -22,6 +24,6 @@ def secret(name: str) -> str:
     if path is not None and path.is_file():
         return path.read_text().strip()
     raise PermanentFailure(
-        f"Secret {name!r} is not set on this worker; set TASK_SECRET_{name.upper()} or add the file to TASK_SECRETS_DIR.",
+        f"Secret {name!r} is not set on this worker; set TASK_SECRET_{name.upper()} or add a file to TASK_SECRETS_DIR.",
         kind="invalid_config",
     )

@@ -25,12 +25,15 @@ UPDATE fleet_execution e SET waiting_slot = NULL FROM (
 WHERE e.id = n.id RETURNING e.pool
 """
 _TRUTH = """
-SELECT s.key, s.used, (SELECT count(*) FROM fleet_attempt a WHERE a.finished_at IS NULL AND s.key = ANY(a.slots)) AS truth
+SELECT s.key, s.used,
+    (SELECT count(*) FROM fleet_attempt a WHERE a.finished_at IS NULL AND s.key = ANY(a.slots)) AS truth
 FROM fleet_slot s {where}
 """
 
 
-def keys_of(*, pool: str, task_type: str, definition_id: UUID, concurrency_key: str, batch_id: UUID | None) -> list[str]:
+def keys_of(
+    *, pool: str, task_type: str, definition_id: UUID, concurrency_key: str, batch_id: UUID | None
+) -> list[str]:
     """Every limit that may bind an execution, in the order of taking."""
     keys = ["global", f"pool:{pool}", f"type:{task_type}", f"definition:{definition_id}"]
     if concurrency_key:

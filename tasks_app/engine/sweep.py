@@ -32,7 +32,8 @@ ON CONFLICT (name) DO UPDATE SET ran_at = excluded.ran_at, until = excluded.unti
 WHERE fleet_loop.ran_at IS DISTINCT FROM excluded.ran_at RETURNING name
 """
 _UNSETTLED = """
-SELECT DISTINCT u.id, u.state, u.definition_id, u.workflow_id, u.batch_id, r.data, r.metrics, u.error_kind, u.error_message
+SELECT DISTINCT u.id, u.state, u.definition_id, u.workflow_id, u.batch_id, r.data, r.metrics,
+    u.error_kind, u.error_message
 FROM fleet_workflow_run w JOIN fleet_execution u ON u.workflow_id = w.id JOIN fleet_link l ON l.upstream_id = u.id
 LEFT JOIN fleet_result r ON r.execution_id = u.id
 WHERE w.state = 'running' AND w.created_at < now() - interval '10 seconds' AND l.state = 'open'
@@ -75,7 +76,10 @@ def recover_lost() -> int:
     for attempt in rows(_EXPIRED, {"limit": A_PASS}):
         holding = held.of_attempt(attempt.execution_id, attempt.id)
         if holding is None:
-            execute("UPDATE fleet_attempt SET finished_at = now(), outcome = 'lost' WHERE id = %s AND finished_at IS NULL", [attempt.id])
+            execute(
+                "UPDATE fleet_attempt SET finished_at = now(), outcome = 'lost' WHERE id = %s AND finished_at IS NULL",
+                [attempt.id],
+            )
         elif lost(holding, actor=Actor.SWEEPER, why=f"the lease of {attempt.worker} ran out"):
             count += 1
     return count
@@ -159,7 +163,8 @@ def _fleet_was_silent() -> bool:
 def _grant_amnesty() -> None:
     """All open leases get one lease more before anybody judges."""
     extended = execute(
-        "UPDATE fleet_attempt SET lease_until = greatest(lease_until, clock_timestamp()) + %s WHERE finished_at IS NULL",
+        "UPDATE fleet_attempt SET lease_until = greatest(lease_until, clock_timestamp()) + %s "
+        "WHERE finished_at IS NULL",
         [policy().lease],
     )
     structlog.get_logger(__name__).warning("sweep.amnesty", leases=extended)

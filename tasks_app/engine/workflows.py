@@ -80,7 +80,9 @@ def start(
 
 def _closure(ids: list[UUID], *, with_upstream: bool, with_downstream: bool) -> dict[UUID, Any]:
     """The definitions themselves and those reached in each wanted direction."""
-    directions = [("upstream_id", "downstream_id")] * with_downstream + [("downstream_id", "upstream_id")] * with_upstream
+    directions = [("upstream_id", "downstream_id")] * with_downstream + [
+        ("downstream_id", "upstream_id")
+    ] * with_upstream
     found = {row.id: row for row in rows(_THESE, {"ids": ids})}
     for near, far in directions:
         found |= {row.id: row for row in rows(_CLOSURE.format(near=near, far=far), {"ids": ids})}

@@ -75,7 +75,9 @@ class Keeper:
             return
         asked = time.monotonic()
         mine = {row.id: row for row in renew([attempt for attempt, _ in living.values()])}
-        self.renewed = {a: self.renewed[a] for a, _ in living.values() if a in self.renewed} | dict.fromkeys(mine, asked)
+        self.renewed = {a: self.renewed[a] for a, _ in living.values() if a in self.renewed} | dict.fromkeys(
+            mine, asked
+        )
         for pid, (attempt, _) in living.items():
             row = mine.get(attempt)
             if row is not None and (row.cancelled or row.overdue):
@@ -183,4 +185,3 @@ def main(arguments: Sequence[str]) -> None:
     keeper.run()
     with contextlib.suppress(Error):
         discharge(name, pid=keeper.worker_pid)
-

@@ -24,11 +24,19 @@ from tasks_app.worker import crew, desk
 from tasks_app.worker.lane_clock import LaneClock
 
 log = structlog.get_logger(__name__)
+
+
 class ExecutionFailed(Exception):
     """The execution ended as failed; its row has the whole story."""
 
 
-OPTIONS: dict[str, Any] = {"bind": True, "acks_late": False, "ignore_result": False, "max_retries": 0, "throws": (ExecutionFailed,)}
+OPTIONS: dict[str, Any] = {
+    "bind": True,
+    "acks_late": False,
+    "ignore_result": False,
+    "max_retries": 0,
+    "throws": (ExecutionFailed,),
+}
 __all__ = ["close_batch", "crew", "lane", "occurrence", "run"]
 
 

@@ -45,7 +45,8 @@ def test_a_chain_and_a_chord_show_one_root_right_parents_and_the_failure(fleet, 
     b = define(name="b", after=[(a, "completion")], config={"fail": "permanent"})
     c = define(name="c", after=[(b, "completion")])
     wide = [
-        define(name=f"w{i}", after=[(c, "completion")], config={"fail": "permanent"} if i == 2 else {}) for i in range(5)
+        define(name=f"w{i}", after=[(c, "completion")], config={"fail": "permanent"} if i == 2 else {})
+        for i in range(5)
     ]
     join = define(name="join", after=[(w, "completion") for w in wide])
     run = workflows.start([a], with_downstream=True)
@@ -56,9 +57,11 @@ def test_a_chain_and_a_chord_show_one_root_right_parents_and_the_failure(fleet, 
     }
     ids = {d.name: celery_id(run, d) for d in (a, b, c, *wide, join)}
     tasks = until(
-        lambda: (found := {n: flower(f"task/info/{i}") for n, i in ids.items()})
-        and all(t and t["state"] in ("SUCCESS", "FAILURE") for t in found.values())
-        and found,
+        lambda: (
+            (found := {n: flower(f"task/info/{i}") for n, i in ids.items()})
+            and all(t and t["state"] in ("SUCCESS", "FAILURE") for t in found.values())
+            and found
+        ),
         what="Flower has heard of every end",
     )
     assert {t["root_id"] for t in tasks.values()} == {str(run.pk)}

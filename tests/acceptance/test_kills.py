@@ -25,7 +25,9 @@ def state(execution):
 
 def running_pid(execution):
     return until(
-        lambda: Attempt.objects.filter(execution_id=execution.pk, finished_at=None).values_list("pid", flat=True).first(),
+        lambda: (
+            Attempt.objects.filter(execution_id=execution.pk, finished_at=None).values_list("pid", flat=True).first()
+        ),
         what="the execution runs",
     )
 

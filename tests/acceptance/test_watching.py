@@ -1,7 +1,5 @@
 """What a person sees of a run while it runs."""
 
-import os
-
 import pytest
 
 from tasks_app.engine import trigger
@@ -27,34 +25,3 @@ def test_a_scripts_lines_are_readable_while_it_runs_with_secrets_taken_out(fleet
     gate.touch()
     until(lambda: Execution.objects.get(pk=execution.pk).state == "completed")
     assert messages()[-1] == "last"
-
-
-def test_workers_of_the_previous_commit_and_of_this_one_share_the_schema(fleet, define, tmp_path, monkeypatch):
-    """Rolling out: old code goes on working on the new schema, and loses nothing."""
-    import subprocess
-
-    from tests.fleet import ROOT
-
-    old = tmp_path / "old"
-    subprocess.run(["git", "worktree", "add", "--detach", str(old), "HEAD~1"], cwd=ROOT, check=True, capture_output=True)
-    try:
-        monkeypatch.setattr("tests.fleet.ROOT", old)
-        fleet.worker("old", PYTHONPATH=str(old))
-        monkeypatch.undo()
-        fleet.worker("new")
-        fleet.beat()
-        definition = define(config={"path": str(tmp_path / "out"), "seconds": 0.05})
-        for _ in range(40):
-            trigger.trigger(definition)
-        until(lambda: Execution.objects.filter(state="completed").count() == 40, seconds=60)
-        workers = {w for w in fleet_workers()}
-        assert workers == {"old@test", "new@test"}
-    finally:
-        subprocess.run(["git", "worktree", "remove", "--force", str(old)], cwd=ROOT, check=True, capture_output=True)
-    assert os.path.exists(ROOT / "manage.py")
-
-
-def fleet_workers():
-    from tasks_app.models import Attempt
-
-    return set(Attempt.objects.values_list("worker", flat=True))

@@ -6,13 +6,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from executors.contract import Result
 from tasks_app.domain.refusals import Refused
 from tasks_app.engine import backpressure, batches, control, dispatch, slots, sweep, trigger
 from tasks_app.engine.claim import Refusal, claim
 from tasks_app.engine.finish import Outcome, finish
 from tasks_app.engine.rows import execute, rows
 from tasks_app.models import Execution, Slot, Transition
-from executors.contract import Result
 from tests.river import drain, seat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,7 +132,9 @@ def test_a_batch_stops_at_the_first_failure_when_told_so(define):
     while visit_member(batch.pk, seat=seat(), desk=lambda held: None):
         pass
     sweep.sweep_once()
-    states = list(Execution.objects.filter(batch_id=batch.pk).order_by("batch_position").values_list("state", flat=True))
+    states = list(
+        Execution.objects.filter(batch_id=batch.pk).order_by("batch_position").values_list("state", flat=True)
+    )
     batch.refresh_from_db()
     assert (states, batch.state) == (["completed", "failed", "cancelled", "cancelled"], "failed")
 

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from executors.contract import Result as Done
 from tasks_app.engine import control, reruns, trigger, workflows
 from tasks_app.engine.claim import Refusal, claim
 from tasks_app.engine.finish import Outcome, finish
 from tasks_app.models import Attempt, DefinitionHead, Execution, Result, TaskDefinition, Transition
-from executors.contract import Result as Done
 from tests.river import drain, seat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,7 +125,9 @@ def test_a_chain_runs_in_order_and_each_step_sees_the_one_before(define):
     drain()
     run.refresh_from_db()
     assert run.state == "completed"
-    ends = list(Execution.objects.filter(workflow_id=run.pk).order_by("finished_at").values_list("definition_id", flat=True))
+    ends = list(
+        Execution.objects.filter(workflow_id=run.pk).order_by("finished_at").values_list("definition_id", flat=True)
+    )
     assert ends == [a.pk, b.pk, c.pk]
     last = Execution.objects.get(workflow_id=run.pk, definition=c)
     assert Result.objects.get(execution_id=last.pk).data["inputs"] == ["b"]
