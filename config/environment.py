@@ -55,6 +55,8 @@ class Environment(BaseSettings):
     task_dependency_timeout_seconds: float = 86_400
     task_minimum_interval_seconds: float = 1
     task_soft_shutdown_seconds: float = 10
+    # Off behind a PgBouncer in transaction mode that is older than 1.21 or does not keep prepared statements.
+    task_prepared_statements: bool = True
     task_waiting_limit_owner: int = 200_000
     task_waiting_limit_total: int = 1_000_000
     task_global_concurrency: int | None = None
@@ -79,6 +81,7 @@ class Environment(BaseSettings):
             dependency_timeout=timedelta(seconds=self.task_dependency_timeout_seconds),
             minimum_interval=timedelta(seconds=self.task_minimum_interval_seconds),
             soft_shutdown=timedelta(seconds=self.task_soft_shutdown_seconds),
+            prepared_statements=self.task_prepared_statements,
             pools=self.task_pools,
             waiting_limit_owner=self.task_waiting_limit_owner,
             waiting_limit_total=self.task_waiting_limit_total,

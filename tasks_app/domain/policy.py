@@ -27,6 +27,7 @@ class FleetPolicy:
     minimum_interval: timedelta = timedelta(seconds=1)
     soft_shutdown: timedelta = timedelta(seconds=10)
     lane_budget: timedelta = timedelta(seconds=1)
+    prepared_statements: bool = True
     pools: tuple[str, ...] = ("default", "scan", "monitor", "script")
     waiting_limit_owner: int = 200_000
     waiting_limit_total: int = 1_000_000
