@@ -129,5 +129,8 @@ def close_batch(self: Any, message: Any) -> dict[str, int]:
 def occurrence(self: Any, message: Any) -> dict[str, int]:
     """Sent by a stock beat for the projection of a schedule: the schedule's own tick."""
     (schedule,) = _read(message, "schedule")
+    if not str(schedule).isdecimal():
+        log.warning("message.refused", reason="no schedule id")
+        raise Ignore
     close_old_connections()
     return {"due": occurrence_due(int(schedule))}
