@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 
 from tasks_app.domain.states import Actor, State
-from tasks_app.engine import closing, control, dispatch, follow, held, links, moves, slots
+from tasks_app.engine import closing, control, dispatch, follow, held, idempotency, links, moves, slots
 from tasks_app.engine.batches import cancel, stop_if_failed
 from tasks_app.engine.clock import once_more, policy
 from tasks_app.engine.finish import lost
@@ -66,7 +66,7 @@ def sweep_once(*, sweeper_silent: bool = False) -> int:
     moved = recover_lost() + time_out_waits() + settle_forgotten() + stop_batches()
     _rebuild_slots()
     close_ended()
-    execute("DELETE FROM fleet_idempotency_key WHERE expires_at < now()")
+    idempotency.forget_expired()
     return moved
 
 
