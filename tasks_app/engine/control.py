@@ -1,6 +1,8 @@
 """What people do to what is waiting or running: cancel, pause, resume. Durable: it all stands in the table."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -11,7 +13,7 @@ from django.db import transaction
 from tasks_app.domain.states import Actor, State
 from tasks_app.engine import cascade, dispatch, follow, moves, scheduling, trigger
 from tasks_app.engine.clock import once_more
-from tasks_app.engine.finish import keep_head
+from tasks_app.engine.finish import hold_heads, keep_head
 from tasks_app.engine.rows import execute, rows
 from tasks_app.models import TaskDefinition, WorkflowRun
 
@@ -58,6 +60,7 @@ def end_waiting(moved: Sequence[Any]) -> None:
     """What follows for executions that a move has just ended without an attempt. Requires a transaction."""
     ended = [cascade.as_ended(row) for row in moved]
     if ended:
+        hold_heads([e.definition_id for e in ended])
         follow.settle_and_follow(ended)
         for end in {e.definition_id: e for e in ended}.values():
             keep_head(end)
@@ -70,11 +73,18 @@ def cancel_where(
     by: AbstractBaseUser | None = None,
     actor: Actor = Actor.USER,
     reason: str,
+    within: timedelta = timedelta(seconds=3),
 ) -> int:
-    """Cancel all open executions of a condition (the engine's own SQL), a thousand a transaction."""
-    sql = f"SELECT e.id FROM fleet_execution e WHERE {where} AND e.state IN {_OPEN} AND e.cancel_requested_at IS NULL LIMIT {A_TRANSACTION}"
-    reached = 0
-    while found := rows(sql, params):
+    """Cancel open executions of a condition (the engine's own SQL), a thousand a transaction, for about `within`.
+
+    Whoever calls has noted the wish in the table first: what is left over is the sweep's. Returns how many were reached.
+    """
+    sql = (
+        f"SELECT e.id FROM fleet_execution e WHERE {where} AND e.state IN {_OPEN} "
+        f"AND e.cancel_requested_at IS NULL LIMIT {A_TRANSACTION}"
+    )
+    reached, until = 0, time.monotonic() + within.total_seconds()
+    while time.monotonic() < until and (found := rows(sql, params)):
         hit = cancel([row.id for row in found], by=by, reason=reason, actor=actor)
         reached += len(hit)
         if not hit:
@@ -83,10 +93,12 @@ def cancel_where(
 
 
 def cancel_workflow(run: WorkflowRun, *, by: AbstractBaseUser | None = None, reason: str = "") -> int:
-    """Cancel every open node of a run; returns how many were reached."""
-    return cancel_where(
-        "e.workflow_id = %(run)s", {"run": run.pk}, by=by, reason=reason or "workflow run cancelled"
-    )
+    """Cancel every open node of a run at once, so that none is skipped for another's sake; returns how many.
+
+    Opens a transaction.
+    """
+    found = rows(f"SELECT id FROM fleet_execution WHERE workflow_id = %s AND state IN {_OPEN} ORDER BY id", [run.pk])
+    return len(_cancel([row.id for row in found], by=by, reason=reason or "workflow run cancelled", actor=Actor.USER))
 
 
 @once_more

@@ -13,7 +13,7 @@ from tasks_app.domain.states import Actor, State
 from tasks_app.engine import links, moves
 from tasks_app.engine.links import Ended
 from tasks_app.engine.opening import Opening
-from tasks_app.engine.rows import execute, rows
+from tasks_app.engine.rows import execute, one, rows
 
 _OUTSIDE = """
 SELECT id, upstream_definition_id, downstream_id, condition, expression, delay_ms FROM fleet_link
@@ -30,11 +30,9 @@ _IN_RUN = """
 SELECT DISTINCT workflow_id, definition_id FROM fleet_execution
 WHERE workflow_id = ANY(%(runs)s) AND definition_id = ANY(%(definitions)s)
 """
-_COLLECTING = """
-SELECT h.definition_id, e.id AS execution_id FROM fleet_definition_head h
-LEFT JOIN fleet_execution e ON e.id = h.collecting_id AND e.state = 'blocked'
-WHERE h.definition_id = %(id)s FOR UPDATE OF h
-"""
+# The lock is its own statement: the next one must see what the end before this one has opened.
+_HEAD = "SELECT collecting_id FROM fleet_definition_head WHERE definition_id = %(id)s FOR UPDATE"
+_COLLECTING = "SELECT id FROM fleet_execution WHERE id = %(id)s AND state = 'blocked'"
 _LINK_ALL = """
 INSERT INTO fleet_link (upstream_definition_id, downstream_id, condition, expression, delay_ms, state)
 SELECT upstream_id, %(execution)s, condition, expression, delay_ms, 'open' FROM fleet_dependency
@@ -56,11 +54,13 @@ def trigger(ended: Sequence[Ended]) -> list[Any]:
     if not edges:
         return []
     inside = _already_in_run(ended, edges)
+    leaving: dict[UUID, list[Any]] = {}
+    for edge in edges:
+        leaving.setdefault(edge.upstream_id, []).append(edge)
     ready: list[Any] = []
     for end in ended:
-        for edge in edges:
-            own = edge.upstream_id == end.definition_id and (end.workflow_id, edge.downstream_id) not in inside
-            if own and links.holds(edge, end):
+        for edge in leaving.get(end.definition_id, ()):
+            if (end.workflow_id, edge.downstream_id) not in inside and links.holds(edge, end):
                 ready += _start(edge, end)
     return ready
 
@@ -87,8 +87,8 @@ def _start(edge: Any, end: Ended) -> list[Any]:
 
 def _collect(edge: Any, end: Ended) -> None:
     """Open the collecting execution when there is none. Its link is lit by `light_outside`, which comes after."""
-    head = rows(_COLLECTING, {"id": edge.downstream_id})
-    if not head or head[0].execution_id:
+    head = one(_HEAD, {"id": edge.downstream_id})
+    if head is None or one(_COLLECTING, {"id": head.collecting_id}):
         return
     opening = Opening(
         definition_id=edge.downstream_id,

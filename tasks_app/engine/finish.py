@@ -7,6 +7,7 @@ to keep.
 
 import json
 import random
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -156,9 +157,20 @@ def _settle(
             row.new, result=result.data if result else None, metrics=result and result.metrics, error=error
         )
     end = links.Ended(row.id, row.new, row.definition_id, row.workflow_id, row.batch_id, facts)
+    if row.has_dependents:
+        hold_heads([row.definition_id])
     settled = follow.settle_and_follow([end], carried=carried, pools=pools)
     keep_head(end, kept_state=result.state if result else None, facts=facts if row.has_dependents else None)
     return settled
+
+
+def hold_heads(definition_ids: Sequence[UUID]) -> None:
+    """Nobody may begin to wait for these definitions between the look at who waits and the new end at the head: he
+    would wait for an end that has been. Requires a transaction."""
+    execute(
+        "SELECT 1 FROM fleet_definition_head WHERE definition_id = ANY(%s) ORDER BY definition_id FOR NO KEY UPDATE",
+        [list(definition_ids)],
+    )
 
 
 def keep_head(end: links.Ended, *, kept_state: Any = None, facts: Any = None) -> None:

@@ -19,6 +19,7 @@ from executors import registry
 from tasks_app.domain.refusals import Code, Refused
 from tasks_app.domain.states import Actor, State
 from tasks_app.engine import backpressure, dispatch, links, moves
+from tasks_app.engine.clock import once_more
 from tasks_app.engine.opening import Opening
 from tasks_app.engine.rows import decoded, execute, rows
 from tasks_app.models import Execution, TaskDefinition
@@ -31,6 +32,10 @@ JOIN fleet_definition_version v ON v.id = d.current_version_id
 LEFT JOIN fleet_definition_head h ON h.definition_id = p.upstream_id
 WHERE p.downstream_id = ANY(%(ids)s) ORDER BY p.id
 """
+# Who begins to wait looks at the upstreams' ends under their locks; see `finish.hold_heads`.
+_HEADS = """
+SELECT 1 FROM fleet_definition_head WHERE definition_id = ANY(%(ids)s) ORDER BY definition_id FOR SHARE
+"""
 _LINK = """
 INSERT INTO fleet_link (upstream_definition_id, downstream_id, condition, expression, delay_ms, state, lit_by)
 SELECT * FROM unnest(%(upstream)s::uuid[], %(downstream)s::uuid[], %(condition)s::text[], %(expression)s::text[],
@@ -38,6 +43,7 @@ SELECT * FROM unnest(%(upstream)s::uuid[], %(downstream)s::uuid[], %(condition)s
 """
 
 
+@once_more
 def trigger(
     definition: TaskDefinition,
     *,
@@ -93,11 +99,14 @@ def send_after_commit(opened: Iterable[Any]) -> None:
 
 def _gate(openings: Sequence[Opening]) -> list[Opening]:
     """Openings with unmet upstreams as blocked ones, their links written beside them."""
-    edges: dict[UUID, list[Any]] = {}
-    for edge in rows(_UPSTREAMS, {"ids": list({o.definition_id for o in openings})}):
-        edges.setdefault(edge.downstream_id, []).append(edge)
-    if not edges:
+    wanted = {"ids": list({o.definition_id for o in openings})}
+    upstreams = [edge.upstream_id for edge in rows(_UPSTREAMS, wanted)]
+    if not upstreams:
         return list(openings)
+    execute(_HEADS, {"ids": upstreams})
+    edges: dict[UUID, list[Any]] = {}
+    for edge in rows(_UPSTREAMS, wanted):
+        edges.setdefault(edge.downstream_id, []).append(edge)
     gated = [_gated(o, edges.get(o.definition_id, [])) for o in openings]
     _write_links([(o, edge) for o in gated if o.state == State.BLOCKED for edge in edges[o.definition_id]])
     return gated
