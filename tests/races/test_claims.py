@@ -37,9 +37,7 @@ def test_of_four_claims_of_one_execution_one_is_granted_and_three_find_it_taken(
 
 def test_a_claim_that_is_not_committed_keeps_the_next_one_out(define):
     execution = trigger.trigger(define())
-    first, second = inside(
-        lambda: claim(execution.pk, seat=seat("w1")), lambda: claim(execution.pk, seat=seat("w2"))
-    )
+    first, second = inside(lambda: claim(execution.pk, seat=seat("w1")), lambda: claim(execution.pk, seat=seat("w2")))
     assert isinstance(first, Held) and second is Refusal.NOT_WAITING
     assert Attempt.objects.filter(execution_id=execution.pk).count() == 1
 
