@@ -75,7 +75,7 @@ def cancel_where(
     reason: str,
     within: timedelta = timedelta(seconds=3),
 ) -> int:
-    """Cancel open executions of a condition (the engine's own SQL), a thousand a transaction, for about `within`.
+    """Cancel open executions of a condition (SQL of the engine), a thousand a transaction, for about `within`.
 
     Whoever calls has noted the wish in the table first: what is left over is the sweep's. Returns how many were reached.
     """

@@ -18,7 +18,7 @@ PREPARED_AFTER = 5
 
 @cache
 def _row_type(columns: tuple[str, ...]) -> Any:
-    return namedtuple("Row", columns)  # noqa: PYI024 - the columns are known only to the statement
+    return namedtuple("Row", columns)
 
 
 def rows(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[Any]:

@@ -52,7 +52,7 @@ def _perform(held: Held, *, guard: Guard, journal: Journal, redactor: Redactor) 
         out.flush()
         err.flush()
         return Outcome(result=_clean(result, redactor))
-    except Stopped as stop:
+    except Stopped:
         return _stopped(held, guard)
     except (Exception, SystemExit) as exc:  # whatever an executor raises is an outcome, not a crash
         failure = classify(exc)

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from executors.contract import Result
 from tasks_app.domain.refusals import Refused
-from tasks_app.engine import backpressure, batches, control, dispatch, slots, sweep, trigger
+from tasks_app.engine import backpressure, batches, control, dispatch, slots, sweep, trigger, workflows
 from tasks_app.engine.claim import Refusal, claim
 from tasks_app.engine.finish import Outcome, finish
 from tasks_app.engine.rows import execute, rows
@@ -193,3 +193,14 @@ def test_pausing_holds_what_waits_and_cancel_reaches_what_is_held(define):
     control.cancel([waiting.pk])
     waiting.refresh_from_db()
     assert waiting.state == "cancelled"
+
+
+def test_a_cancelled_workflow_run_leaves_every_open_node_cancelled(define):
+    first = define()
+    second = [define(after=[first]) for _ in range(3)]
+    define(after=second)
+    run = workflows.start([first], with_downstream=True)
+    assert control.cancel_workflow(run) == 5
+    run.refresh_from_db()
+    assert run.state == "cancelled"
+    assert set(Execution.objects.filter(workflow_id=run.pk).values_list("state", flat=True)) == {"cancelled"}
