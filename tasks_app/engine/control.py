@@ -77,7 +77,7 @@ def cancel_where(
 ) -> int:
     """Cancel open executions of a condition (SQL of the engine), a thousand a transaction, for about `within`.
 
-    Whoever calls has noted the wish in the table first: what is left over is the sweep's. Returns how many were reached.
+    Whoever calls has noted the wish in the table first: what is left is the sweep's. Returns how many were reached.
     """
     sql = (
         f"SELECT e.id FROM fleet_execution e WHERE {where} AND e.state IN {_OPEN} "
