@@ -37,6 +37,7 @@ class _Large:
 
     paginator = EstimatingPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     date_hierarchy = None
     list_disable_select_all = True
     list_fullwidth = True

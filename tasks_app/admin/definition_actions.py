@@ -28,7 +28,9 @@ _PRIORITIES = [("", "As the task says"), *((name, name) for name in NUMBERS)]
 class RunForm(BaseDialogForm):
     """How to run it this once."""
 
-    config = field.json_area(label="Config for this run", help_text="merged over the task's own; empty: unchanged")
+    config = field.json_area(
+        rows=4, label="Config for this run", help_text="merged over the task's own; empty: unchanged"
+    )
     priority = field.select(_PRIORITIES)
     delay_seconds = field.decimal(label="Start in (seconds)", min_value=0)
     with_upstream = field.box(label="Run what it waits for first")

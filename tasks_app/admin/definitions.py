@@ -70,7 +70,6 @@ class DefinitionAdmin(DefinitionActions, DefinitionColumns, FleetAdmin):
         "lately",
     )
     list_filter = FILTERS
-    list_filter_submit = True
     ordering = ("name", "id")
     sortable_by = ("named",)
     search_fields = ("name", "description")

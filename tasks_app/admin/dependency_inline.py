@@ -5,6 +5,7 @@ because only then both the form and the edges are known.
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest
@@ -119,6 +120,13 @@ class DependencyInline(TabularInline):
     tab = True
     verbose_name = "dependency"
     verbose_name_plural = "Waits for"
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A task is chosen here, not made or changed on the way."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Edges are part of the task."""

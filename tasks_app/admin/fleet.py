@@ -5,6 +5,7 @@ Subclassed by the pages. No page's own fields may come in here.
 
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
@@ -16,6 +17,8 @@ class FleetAdmin(ModelAdmin):
 
     paginator = EstimatingPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_filter_submit = True
     list_per_page = 50
     list_disable_select_all = True
     list_fullwidth = True

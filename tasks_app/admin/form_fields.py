@@ -21,6 +21,8 @@ class JsonObject(forms.JSONField):
 
     def prepare_value(self, value: Any) -> Any:
         """Text of the value; what could not be read stays as it was typed."""
+        if value is None:
+            return ""
         if isinstance(value, dict | list):
             return json.dumps(value, indent=2, ensure_ascii=False)
         return super().prepare_value(value)
@@ -42,9 +44,9 @@ class Words(forms.CharField):
         return list(initial or []) != self.to_python(data)
 
 
-def json_area(**options: Any) -> JsonObject:
+def json_area(*, rows: int = 10, **options: Any) -> JsonObject:
     """A text area for JSON."""
-    area = widgets.UnfoldAdminTextareaWidget(attrs={"rows": 10, "spellcheck": "false", "class": "tf-mono"})
+    area = widgets.UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false", "class": "tf-mono"})
     return JsonObject(required=False, widget=area, **options)
 
 

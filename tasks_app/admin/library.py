@@ -23,7 +23,7 @@ class AdoptForm(BaseDialogForm):
     """What a template leaves open."""
 
     name = field.text(label="Name of the task", max_length=200)
-    config = field.json_area(help_text="laid over the template's own config")
+    config = field.json_area(rows=6, help_text="laid over the template's own config")
     schedule = field.text(help_text="empty: the template's own")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -49,7 +49,7 @@ def test_the_page_tells_the_whole_story(page: Client, ran: Ran) -> None:
         "appended",
         "&quot;value&quot;: 7",
         "test@here",
-        "1 items",
+        "1 item",
         "worker",
     ):
         assert word in shown, word

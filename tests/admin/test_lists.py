@@ -112,6 +112,13 @@ def test_the_dashboard_reads_a_bounded_part_of_history(page: Client, history: No
             assert _rows_read(statement["sql"]) <= most, statement["sql"]
 
 
+def test_nobody_can_ask_for_counts_of_the_filters(page: Client, history: None) -> None:
+    page.get(url("execution"))
+    with cheap(12):
+        shown = page.get(url("execution") + "?_facets=True").content.decode()
+    assert "Show counts" not in shown and "Hide counts" not in shown
+
+
 def test_a_long_list_says_about_how_many_rows_there_are(page: Client, history: None) -> None:
     shown = text(page.get(url("execution")))
     assert re.search(r"about 60,000 executions \(pages reach the first 1000\)", shown), shown[-2000:]

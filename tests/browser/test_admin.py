@@ -123,6 +123,19 @@ def test_the_form_helps_while_one_writes_and_keeps_what_was_written(window: Open
     assert seen.complaints == []
 
 
+def test_a_list_is_filtered_by_ticking(window: Open, define: Define) -> None:
+    define(name="in use")
+    TaskDefinition.objects.filter(pk=define(name="put away").pk).update(status="archived")
+    seen = window()
+    seen.go(_path("taskdefinition"))
+    expect(seen.page.get_by_role("link", name="in use")).to_be_visible()
+    seen.page.locator("#changelist a:has-text('Filters')").first.click()
+    seen.page.get_by_label("Archived").check()
+    seen.page.get_by_role("button", name="Apply Filters").click()
+    expect(seen.page.get_by_role("link", name="put away")).to_be_visible()
+    expect(seen.page.get_by_role("link", name="in use")).to_have_count(0)
+
+
 def test_an_edge_is_drawn_by_choosing_a_task(window: Open, define: Define) -> None:
     define(name="the one before")
     task = define(name="the one after")

@@ -11,13 +11,21 @@
     }
   };
 
+  const toTheEnd = (root) => {
+    root.querySelectorAll("[data-end]").forEach((box) => { box.scrollLeft = box.scrollWidth; });
+  };
+
   const keepScroll = (section, change) => {
     const kept = {};
+    const lefts = [...section.querySelectorAll(".tf-scroll")].map((box) => box.scrollLeft);
     for (const box of section.querySelectorAll("[data-scroll]")) {
       const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
       kept[box.dataset.scroll] = atEnd ? Infinity : box.scrollTop;
     }
     change();
+    const boxes = section.querySelectorAll(".tf-scroll");
+    if (boxes.length === lefts.length) boxes.forEach((box, place) => { box.scrollLeft = lefts[place]; });
+    else toTheEnd(section);
     for (const box of section.querySelectorAll("[data-scroll]")) {
       const top = kept[box.dataset.scroll] ?? Infinity;
       box.scrollTop = top === Infinity ? box.scrollHeight : top;
@@ -89,6 +97,7 @@
     document.querySelectorAll("template[data-after]").forEach(place);
     document.querySelectorAll("[data-live]").forEach(follow);
     document.querySelectorAll("[data-follows]").forEach(followFields);
+    toTheEnd(document);
     document.querySelectorAll("[data-scroll]").forEach((box) => { box.scrollTop = box.scrollHeight; });
   });
 })();
