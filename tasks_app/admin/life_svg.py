@@ -66,7 +66,7 @@ def draw(stays: Sequence[Visit], *, state: str) -> Life:
 def _box(name: str, stays: Sequence[Visit], *, here: bool) -> Box:
     mine = [stay for stay in stays if stay.state == name]
     total = words.span(sum(stay.seconds for stay in mine)) if mine else ""
-    note = f"{len(mine)} × {total}" if len(mine) > 1 else total
+    note = f"{total}, {len(mine)} times" if len(mine) > 1 else total
     ended = here and mine and mine[-1].left_at is None and mine[-1].seconds == 0
     if ended:
         note = f"{mine[-1].entered_at:%H:%M:%S}"

@@ -61,10 +61,11 @@ def _may_view(app: str, model: str) -> Callable[[HttpRequest], bool]:
 
 
 def _outside() -> list[dict[str, Any]]:
+    """Never marked as the page one is on."""
     found = [_page("API documentation", "api", "swagger")]
     if settings.TASKFLEET.flower_url:
         found.insert(0, {"title": "Flower", "icon": "local_florist", "link": settings.TASKFLEET.flower_url})
-    return found
+    return [{**item, "active": False} for item in found]
 
 
 def environment(request: HttpRequest) -> list[str] | None:
