@@ -11,6 +11,7 @@ import hmac
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 from standardwebhooks.webhooks import Webhook as StandardWebhook
 
 from executors.answers import Answer, failure_of
@@ -127,7 +128,7 @@ def _standard(secret: str, body: bytes, context: Context[Any], name: str) -> dic
     try:
         base64.b64decode(key + "=" * (-len(key) % 4), validate=True)
         signer = StandardWebhook(secret)
-    except (binascii.Error, ValueError, RuntimeError) as exc:
+    except (binascii.Error, ValueError, EmptyWebhookSecretError) as exc:
         raise PermanentFailure(
             f"Secret {name!r} is not a Standard Webhooks secret. Store base64, with or without whsec_ before it.",
             kind="invalid_config",

@@ -141,6 +141,12 @@ def test_when_nobody_was_told_it_fails_and_may_be_tried_again(unused_port: int) 
     assert (found.kind, len(found.details["channels"])) == ("temporary_failure", 1)
 
 
+def test_what_a_service_says_is_told_without_the_parts_of_its_address() -> None:
+    found = failure("notification", {"body": "x", "targets": ["json://very-secret-token.invalid/"]})
+    assert found.kind == "temporary_failure"
+    assert "very-secret-token" not in str(found)
+
+
 def test_a_mail_server_that_refuses_keeps_its_kind(mail: MailServer) -> None:
     config = {"body": "x", "email": {"to": "a@refused.test"}}
     assert failure("notification", config, settings={"send_email": mail.send}).kind == "execution_error"
