@@ -5,6 +5,7 @@ Each pool has at most twice as many messages out as it has live children, so tha
 commits that made something ready, and by the loop that also sends again what nobody claimed.
 """
 
+import time
 from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
@@ -21,15 +22,15 @@ from tasks_app.engine.rows import execute, often, rows
 
 FEWEST_OUT = 4
 A_PASS = 1000
+FRESH_SECONDS = 1.0
+_known: dict[str, tuple[float, int]] = {}
 _QUEUED = """e.pool = %(pool)s AND e.state = 'pending' AND NOT e.held AND e.waiting_slot IS NULL
     AND e.sent_at IS NULL AND e.batch_id IS NULL"""
 _OUT = "fleet_execution WHERE pool = %(pool)s AND state = 'pending' AND sent_at IS NOT NULL"
-_ROOM = f"""
-SELECT m.most, m.most - (SELECT count(*) FROM {_OUT}) AS room FROM (
-    SELECT greatest(%(fewest)s::int, 2 * coalesce((
-        SELECT sum(concurrency) FROM fleet_worker WHERE stopped_at IS NULL
-          AND heartbeat_at > now() - %(lease)s::interval AND %(pool)s = ANY(pools)), 0)) AS most) m
+_MOST = """SELECT greatest(%(fewest)s::int, 2 * coalesce((SELECT sum(concurrency) FROM fleet_worker
+    WHERE stopped_at IS NULL AND heartbeat_at > now() - %(lease)s::interval AND %(pool)s = ANY(pools)), 0))::int AS most
 """
+_ROOM = f"SELECT m.most, m.most - (SELECT count(*) FROM {_OUT}) AS room FROM ({_MOST}) m"
 _SENT = """sent_at = now(), sends = least(e.sends + 1, 20),
     resend_at = now() + least(%(interval)s::interval * power(2, least(e.sends, 20)), %(longest)s::interval)"""
 _TAKE = f"""
@@ -76,13 +77,13 @@ ORDER BY run_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 
 def dispatch(pools: Iterable[str]) -> int:
     """Send what may go out of these pools now; returns how many executions went. Opens a transaction a pool."""
-    return 0 if FUSE.blown else sum(_dispatch_pool(pool) for pool in sorted(set(pools)) if _share_free(pool) > 0)
+    return 0 if FUSE.blown else sum(_dispatch_pool(pool) for pool in sorted(set(pools)) if _has_room(pool))
 
 
-def refill(pools: Iterable[str]) -> int:
-    """The same where one end made room: nothing is done while more than half of a pool's messages are still out, for
-    then its workers have enough in hand. Opens a transaction a pool."""
-    return 0 if FUSE.blown else sum(_dispatch_pool(pool) for pool in sorted(set(pools)) if _share_free(pool) >= 0.5)
+def refill(pool: str, *, out: int) -> int:
+    """The same where one end made room. Nothing is done while more than half of the messages are `out`: the pool's
+    workers have enough in hand. Opens a transaction."""
+    return 0 if FUSE.blown or 2 * out > _most_out(pool) else _dispatch_pool(pool)
 
 
 def dispatch_once() -> int:
@@ -106,10 +107,21 @@ def _patience() -> dict[str, Any]:
     return {"interval": policy().unclaimed_after, "longest": policy().resend_at_most}
 
 
-def _share_free(pool: str) -> float:
-    """How much of what may be out of a pool is not."""
-    found = often(_ROOM, {"pool": pool, "fewest": FEWEST_OUT, "lease": policy().lease})[0]
-    return float(found.room / found.most)
+def _has_room(pool: str) -> bool:
+    return bool(often(_ROOM, _sizes(pool))[0].room > 0)
+
+
+def _most_out(pool: str) -> int:
+    """How many messages may be out of a pool; asked at most once a second."""
+    at, most = _known.get(pool, (-FRESH_SECONDS, 0))
+    if time.monotonic() - at >= FRESH_SECONDS:
+        most = often(_MOST, _sizes(pool))[0].most
+        _known[pool] = (time.monotonic(), most)
+    return most
+
+
+def _sizes(pool: str) -> dict[str, Any]:
+    return {"pool": pool, "fewest": FEWEST_OUT, "lease": policy().lease}
 
 
 @once_more
@@ -117,7 +129,7 @@ def _dispatch_pool(pool: str) -> int:
     with transaction.atomic():
         # The lock is its own statement: the next one must see what the last dispatcher of this pool committed.
         often("SELECT pg_advisory_xact_lock(hashtext(%(lock)s::text))", {"lock": f"dispatch:{pool}"})
-        picked = often(_TAKE, {"pool": pool, "fewest": FEWEST_OUT, "lease": policy().lease, **_patience()})
+        picked = often(_TAKE, {**_sizes(pool), **_patience()})
         shipments, carried = conveyor.plan(picked)
         stamp(carried - {row.id for row in picked})
     _ship(shipments)

@@ -34,8 +34,11 @@ def after_alone(row: Any, pools: Collection[str]) -> None:
     wait is closed by whoever ends the last."""
     if row.batch_id and not row.batch_waits:
         closing.close_batches([row.batch_id])
+    if pools:
+        dispatch.dispatch(pools)
     # A lane's end makes no room for messages: members are not sent one by one.
-    dispatch.refill({*pools} if row.batch_id else {*pools, row.pool})
+    if not row.batch_id:
+        dispatch.refill(row.pool, out=row.out)
 
 
 def _after(settled: Settled, pools: set[str]) -> None:

@@ -66,13 +66,15 @@ WITH o AS (
         %(request_id)s::text, coalesce(o.workflow_id, o.batch_id, o.id)::text
     FROM o JOIN fleet_definition d ON d.id = o.definition_id
            JOIN fleet_definition_version v ON v.id = d.current_version_id
-    RETURNING id, state, pool, trace_id
+    {where}
+    RETURNING id, definition_id, state, pool, trace_id
 ), t AS (
     INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, reason, request_id, trace_id)
     SELECT id, NULL, state, %(actor)s::text, %(user_id)s::int, %(reason)s::text, %(request_id)s::text, trace_id FROM e
 )
-SELECT id, state, pool FROM e
+SELECT id, definition_id, state, pool FROM e
 """
+_UNGATED = "WHERE NOT EXISTS (SELECT 1 FROM fleet_dependency p WHERE p.downstream_id = o.definition_id)"
 
 _MOVE = """
 WITH locked AS (
@@ -169,7 +171,9 @@ WITH locked AS (
 ) {head}
 SELECT m.id, 'running' AS old, m.state AS new, m.pool, m.definition_id, m.workflow_id, m.batch_id, closed.slots,
     EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = m.definition_id) AS has_dependents,
-    EXISTS (SELECT 1 FROM fleet_execution w WHERE w.batch_id = m.batch_id AND w.state = 'pending') AS batch_waits
+    EXISTS (SELECT 1 FROM fleet_execution w WHERE w.batch_id = m.batch_id AND w.state = 'pending') AS batch_waits,
+    (SELECT count(*) FROM fleet_execution w
+     WHERE w.pool = m.pool AND w.state = 'pending' AND w.sent_at IS NOT NULL) AS out
 FROM moved m, closed
 """
 _ALONE = """
@@ -198,12 +202,15 @@ def _request_id() -> str | None:
 
 
 def open_executions(
-    openings: Sequence[Opening], *, actor: Actor, user_id: int | None = None, reason: str = ""
+    openings: Sequence[Opening],
+    *,
+    actor: Actor,
+    user_id: int | None = None,
+    reason: str = "",
+    only_ungated: bool = False,
 ) -> list[Any]:
-    """Insert executions in their first state. Returns rows (id, state, pool); a definition that is gone gives none.
-
-    Requires a transaction.
-    """
+    """Insert executions in their first state. Returns rows (id, definition_id, state, pool); a definition that is gone
+    gives none, with `only_ungated` neither one that has upstreams. Requires a transaction for more than one."""
     for state in {opening.state for opening in openings}:
         if not may_open_as(state, actor):
             raise ValueError(f"{actor} may not open an execution as {state}")
@@ -214,7 +221,7 @@ def open_executions(
         "reason": reason,
         "request_id": _request_id(),
     }
-    return often(_OPEN, params)
+    return often(_OPEN.format(where=_UNGATED if only_ungated else ""), params)
 
 
 def move(
