@@ -42,7 +42,7 @@ def at_once(*works: Callable[[], Any]) -> list[Any]:
 
 
 def inside(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
-    """`second` begins when `first` is done but not committed; `first` commits when `second` has ended or waits for it."""
+    """`second` begins when `first` is done but not committed, which it is when `second` has ended or waits for it."""
     begun, ended = threading.Event(), threading.Event()
 
     def outer() -> Any:

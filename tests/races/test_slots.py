@@ -8,7 +8,7 @@ from django.db import transaction
 
 from executors.contract import Result
 from tasks_app.engine import batches, slots, sweep, trigger
-from tasks_app.engine.claim import claim, claim_member
+from tasks_app.engine.claim import Refusal, claim, claim_member
 from tasks_app.engine.finish import Outcome, finish
 from tasks_app.engine.held import Held
 from tasks_app.engine.rows import rows
@@ -22,7 +22,8 @@ DONE = Outcome(result=Result("done"))
 _CLAIMABLE = "SELECT id FROM fleet_execution WHERE state = 'pending' AND waiting_slot IS NULL ORDER BY random() LIMIT 1"
 # In one look: somebody waits, nobody runs who could let him through, and nobody else may try.
 _FORGOTTEN = """
-SELECT bool_or(state = 'pending') AND NOT bool_or(state = 'running' OR state = 'pending' AND waiting_slot IS NULL) AS yes
+SELECT bool_or(state = 'pending')
+    AND NOT bool_or(state = 'running' OR state = 'pending' AND waiting_slot IS NULL) AS yes
 FROM fleet_execution
 """
 
@@ -99,6 +100,29 @@ def test_lanes_of_a_batch_never_run_more_than_max_parallel_members(define):
     assert at_once(*[lambda: work_off(gauge, lambda: claim_member(batch.pk, seat=seat()))] * WORKERS) == ["done"] * 8
     assert gauge.most <= 3
     assert Batch.objects.get().state == "completed"
+
+
+def test_the_last_units_that_are_taken_but_not_committed_are_not_given_twice(define):
+    definition = define()
+    limit("global", 1)
+    limit(f"definition:{definition.pk}", 1)
+    one, other = (trigger.trigger(definition).pk for _ in range(2))
+    assert isinstance(claim_behind(one, other)[0], Held)
+    assert set(Slot.objects.values_list("used", flat=True)) == {1}
+
+
+def claim_behind(one, other):
+    """Two claims, the second begun before the first commits."""
+    found = inside(lambda: claim(one, seat=seat()), lambda: claim(other, seat=seat()))
+    assert found[1] is Refusal.SLOT_FULL
+    return found
+
+
+def test_the_last_unit_of_a_single_limit_is_not_given_twice(define):
+    definition = define()
+    limit(f"definition:{definition.pk}", 1)
+    claim_behind(*(trigger.trigger(definition).pk for _ in range(2)))
+    assert Slot.objects.get().used == 1
 
 
 def test_who_is_refused_while_the_last_unit_is_being_given_back_is_let_through(define):
