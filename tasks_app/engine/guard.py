@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 from executors.errors import Stopped
 
 R = TypeVar("R")
+# An executor knows its deadline and may end in its own words; the alarm is for those that do not.
+GRACE_SECONDS = 2.0
 
 
 class Guard:
@@ -63,7 +65,7 @@ class Guard:
             try:
                 self._armed = True
                 if limit:
-                    signal.setitimer(signal.ITIMER_REAL, limit.total_seconds())
+                    signal.setitimer(signal.ITIMER_REAL, limit.total_seconds() + GRACE_SECONDS)
                 return work()
             finally:
                 self._armed = False

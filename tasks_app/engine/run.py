@@ -16,6 +16,7 @@ import pydantic
 
 from executors import registry
 from executors.contract import Context, Executor, Result
+from executors.documents import as_json
 from executors.errors import Failure, PermanentFailure, Stopped, classify
 from executors.redaction import Redactor
 from tasks_app.engine.clock import policy
@@ -92,22 +93,24 @@ def executor_settings() -> Mapping[str, Any]:
 
 
 def _clean(result: Result, redactor: Redactor) -> Result:
-    """Redacted, JSON for certain, and not larger than a row may be. Raises PermanentFailure."""
+    """Redacted, JSON that the database can hold, and not larger than a row may be. Raises PermanentFailure."""
     if not isinstance(result, Result):
         raise PermanentFailure(f"The executor returned {type(result).__name__}, not a Result.", kind="bad_response")
     try:
-        text = json.dumps(redactor.json(result.data), allow_nan=False)
-        json.dumps([dict(result.metrics), result.state], allow_nan=False)
+        data = redactor.json(as_json(result.data))
+        metrics, state = as_json(dict(result.metrics)), None if result.state is None else as_json(dict(result.state))
+        size = len(json.dumps([data, state]))
     except (TypeError, ValueError) as exc:
         raise PermanentFailure(f"The result is not JSON: {exc}", kind="bad_response") from None
-    if len(text) > policy().result_bytes:
+    if size > policy().result_bytes:
         raise PermanentFailure(
-            f"The result has {len(text):,} bytes of JSON; at most {policy().result_bytes:,} are kept. "
+            f"The result has {size:,} bytes of JSON; at most {policy().result_bytes:,} are kept. "
             "Write large output to a file and return its path.",
             kind="bad_response",
         )
-    data = json.loads(text.replace("\\u0000", ""))
-    return replace(result, summary=redactor.text(result.summary)[:2000].replace("\x00", ""), data=data)
+    summary = as_json(redactor.text(str(result.summary)))[:2000]
+    warnings = tuple(redactor.text(str(as_json(warning))) for warning in result.warnings)
+    return replace(result, summary=summary, data=data, metrics=metrics, state=state, warnings=warnings)
 
 
 def _stopped(held: Held, guard: Guard) -> Outcome:
