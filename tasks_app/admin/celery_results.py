@@ -71,8 +71,8 @@ class TaskResultAdmin(ReadOnlyAdmin):
 
     @admin.display(description="took")
     def took(self, row: Any) -> str:
-        """From the start, or the first sight, to the end."""
-        return words.between(row.date_started or row.date_created, row.date_done)
+        """From the start to the end, where a start was told."""
+        return words.between(row.date_started, row.date_done)
 
 
 @admin.register(GroupResult)
