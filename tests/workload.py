@@ -52,11 +52,13 @@ class Append(Executor[AppendConfig]):
 
 
 class StubbornConfig(Config):
-    """Nothing to say."""
+    """`regex` looks for signals now and then, `sum` never does."""
+
+    how: str = "regex"
 
 
 class Stubborn(Executor[StubbornConfig]):
-    """Holds the interpreter lock for years: only SIGKILL ends it."""
+    """Holds the interpreter lock for years; one that does `sum` is ended by SIGKILL only."""
 
     task_type: ClassVar[str] = "stubborn"
     title: ClassVar[str] = "Stubborn"
@@ -65,5 +67,7 @@ class Stubborn(Executor[StubbornConfig]):
     config_model = StubbornConfig
 
     def run(self, context: Context[StubbornConfig]) -> Result:
+        if context.config.how == "sum":
+            sum(range(10**15))
         re.match("(a|aa)+$", "a" * 60 + "b")
         return Result("impossible")
