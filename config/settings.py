@@ -120,8 +120,10 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_RESULT_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_SEND_SENT_EVENT = True
+# Workers tell Flower of what they receive, which is at once: an event more a message from every sender adds nothing.
+CELERY_TASK_SEND_SENT_EVENT = False
 CELERY_WORKER_SEND_TASK_EVENTS = True
+CELERY_WORKER_CONSUMER = "tasks_app.worker.events:Consumer"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = TASKFLEET.soft_shutdown.total_seconds()
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

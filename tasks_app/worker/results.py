@@ -8,19 +8,19 @@ from typing import Any
 from uuid import UUID
 
 from celery import maybe_signature, states
-from django.db import connection
 from django_celery_results.backends.database import DatabaseBackend
 
 from tasks_app.broker.messages import CLOSE_BATCH, LANE, RUN
 from tasks_app.engine import lanes
+from tasks_app.engine.rows import often
 from tasks_app.worker.tasks import message_of
 
 _STORE = """
 INSERT INTO django_celery_results_taskresult (task_id, periodic_task_name, task_name, task_args, task_kwargs, worker,
     status, result, traceback, meta, content_type, content_encoding, date_created, date_started, date_done)
-VALUES (%(task_id)s, %(periodic_task_name)s, %(task_name)s, %(task_args)s, %(task_kwargs)s, %(worker)s, %(status)s,
-    %(result)s, %(traceback)s, %(meta)s, %(content_type)s, %(content_encoding)s, now(),
-    CASE WHEN %(status)s = 'STARTED' THEN now() END, now())
+VALUES (%(task_id)s, %(periodic_task_name)s, %(task_name)s, %(task_args)s, %(task_kwargs)s, %(worker)s,
+    %(status)s::text, %(result)s, %(traceback)s, %(meta)s, %(content_type)s, %(content_encoding)s, now(),
+    CASE WHEN %(status)s::text = 'STARTED' THEN now() END, now())
 ON CONFLICT (task_id) DO UPDATE SET periodic_task_name = excluded.periodic_task_name, task_name = excluded.task_name,
     task_args = excluded.task_args, task_kwargs = excluded.task_kwargs, worker = excluded.worker,
     status = excluded.status, result = excluded.result, traceback = excluded.traceback, meta = excluded.meta,
@@ -46,8 +46,7 @@ class Conveyor(DatabaseBackend):
             "content_encoding": encoding,
             **{**self._get_extended_properties(request, traceback), "traceback": traceback},
         }
-        with connection.cursor() as cursor:
-            cursor.execute(_STORE, row)
+        often(_STORE, row)
         return result
 
     def mark_as_failure(

@@ -11,7 +11,6 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 from celery.exceptions import Ignore, Retry
-from django.db import close_old_connections
 
 from tasks_app.broker.messages import CLOSE_BATCH, LANE, OCCURRENCE, RUN, VERSION
 from tasks_app.domain.states import FINAL, State
@@ -21,6 +20,7 @@ from tasks_app.engine.clock import policy
 from tasks_app.engine.tick import occurrence_due
 from tasks_app.engine.visit import Visit, visit, visit_member
 from tasks_app.worker import crew, desk
+from tasks_app.worker.fresh import fresh_connection
 from tasks_app.worker.lane_clock import LaneClock
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ def _seat(request: Any) -> Seat:
 def run(self: Any, message: Any) -> dict[str, str]:
     """Run one execution."""
     (text,) = _read(message, "execution")
-    close_old_connections()
+    fresh_connection()
     visited = visit(_uuid(text), seat=_seat(self.request), desk=desk.put, carried=_carried(self.request))
     return tell(visited, self.request)
 
@@ -103,7 +103,7 @@ def lane(self: Any, message: Any) -> dict[str, int]:
     """Take members of a batch one after another for a while, then make room and come again."""
     (text, _) = _read(message, "batch", "lane")
     batch_id, clock, done = _uuid(text), LaneClock(policy().lane_budget), 0
-    close_old_connections()
+    fresh_connection()
     while not clock.over:
         if clock.beat_due:
             lanes.seen(batch_id)
@@ -121,7 +121,7 @@ def lane(self: Any, message: Any) -> dict[str, int]:
 def close_batch(self: Any, message: Any) -> dict[str, int]:
     """The body of a batch's chord: the batch is closed in the database already, or is closed now."""
     (text,) = _read(message, "batch")
-    close_old_connections()
+    fresh_connection()
     return {"closed": len(closing.close_batches([_uuid(text)]))}
 
 
@@ -132,5 +132,5 @@ def occurrence(self: Any, message: Any) -> dict[str, int]:
     if not str(schedule).isdecimal():
         log.warning("message.refused", reason="no schedule id")
         raise Ignore
-    close_old_connections()
+    fresh_connection()
     return {"due": occurrence_due(int(schedule))}
