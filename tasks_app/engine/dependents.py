@@ -41,7 +41,10 @@ WHERE downstream_id = %(definition)s
 
 
 def light_outside(ended: Sequence[Ended]) -> list[Any]:
-    """Light outside links that wait for these definitions. Rows (downstream_id, state, delay_ms)."""
+    """Light outside links that wait for these definitions. Rows (downstream_id, state, delay_ms).
+
+    Requires a transaction.
+    """
     by_definition = {e.definition_id: e for e in ended}
     found = rows(_OUTSIDE, {"ids": list(by_definition)})
     lit = [(link, by_definition[link.upstream_definition_id]) for link in found]
@@ -49,7 +52,10 @@ def light_outside(ended: Sequence[Ended]) -> list[Any]:
 
 
 def trigger(ended: Sequence[Ended]) -> list[Any]:
-    """Start the dependents of these ends. Rows (id, state, pool) of executions that are ready now."""
+    """Start the dependents of these ends. Rows (id, state, pool) of executions that are ready now.
+
+    Requires a transaction.
+    """
     edges = rows(_EDGES, {"ids": list({e.definition_id for e in ended})})
     if not edges:
         return []

@@ -81,7 +81,7 @@ def refuse_names(wishes: Sequence[tuple[str, str]], *, owner: User | None) -> No
 
 @contextmanager
 def names_guarded() -> Iterator[None]:
-    """Turns the loss of a race for a name into the same refusal."""
+    """Turns the loss of a race for a name into the same refusal. Opens a transaction."""
     try:
         with transaction.atomic():
             yield

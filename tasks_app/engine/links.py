@@ -72,7 +72,7 @@ def mark(decided: Iterable[tuple[Any, UUID, bool]]) -> list[Any]:
 
 
 def count_down(links: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """Bring settled links to the executions that wait for them: (made ready, skipped)."""
+    """Bring settled links to the executions that wait for them: (made ready, skipped). Requires a transaction."""
     tally: dict[UUID, list[int]] = {}
     for link in links:
         lit, dead, delay = tally.setdefault(link.downstream_id, [0, 0, 0])

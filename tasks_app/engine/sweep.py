@@ -87,7 +87,7 @@ def recover_lost() -> int:
 
 @once_more
 def time_out_waits() -> int:
-    """blocked beyond its time → skipped; never begun by `start_by` → missed."""
+    """blocked beyond its time → skipped; never begun by `start_by` → missed. Opens a transaction."""
     with transaction.atomic():
         late = rows(
             "SELECT id FROM fleet_execution WHERE state = 'blocked' AND blocked_until < now() LIMIT %s", [A_PASS]
@@ -113,7 +113,10 @@ def time_out_waits() -> int:
 
 @once_more
 def settle_forgotten() -> int:
-    """Ends whose links nobody settled, and counters that do not fit their links: a process died in between."""
+    """Ends whose links nobody settled, and counters that do not fit their links: a process died in between.
+
+    Opens a transaction.
+    """
     with transaction.atomic():
         forgotten = [_ended(row) for row in rows(_UNSETTLED, {"limit": A_PASS})]
         if forgotten:
