@@ -22,9 +22,8 @@ def _start() -> None:
     _FOLDER.append(folder)
     Path(folder.name).chmod(0o711)
     other = os.environ.get("TASK_TEST_PG_BINARIES")
-    database = postgres.Server(
-        Path(folder.name) / "pg", durable=False, **({"binaries": Path(other)} if other else {})
-    ).start()
+    binaries = Path(other) if other else None
+    database = postgres.Server(Path(folder.name) / "pg", durable=False, binaries=binaries).start()
     broker = valkey.Server(Path(folder.name) / "valkey").start()
     _STARTED.extend([broker, database])
     os.environ["TASK_TEST_DATABASE_URL"], os.environ["TASK_TEST_BROKER_URL"] = database.url, broker.url

@@ -33,7 +33,7 @@ def ledger(schedule: Schedule) -> list[tuple[str, datetime, int]]:
     return list(found.values_list("outcome", "due_at", "count"))
 
 
-def executions(definition: TaskDefinition) -> list[tuple[str, str, datetime]]:
+def executions(definition: TaskDefinition) -> list[tuple[str, str, datetime | None]]:
     """(state, cause, due) in order of what was due."""
     found = Execution.objects.filter(definition=definition).order_by("due_at")
     return list(found.values_list("state", "cause", "due_at"))

@@ -194,4 +194,3 @@ def keep_head(end: links.Ended, *, kept_state: Any = None, facts: Any = None) ->
 def lost(held: Held, *, actor: Actor, why: str) -> Finished | None:
     """The attempt's process is gone, or its lease ran out. Opens a transaction."""
     return finish(held, Outcome(failure=Failure("worker_lost", why)), actor=actor)
-

@@ -38,9 +38,7 @@ def bury(execution_id: UUID, attempt_id: int, *, why: str) -> Finished | None:
     holding = held.of_attempt(execution_id, attempt_id)
     if holding is None:
         return None
-    overdue = one(
-        "SELECT deadline_at < clock_timestamp() AS yes FROM fleet_attempt WHERE id = %s", [attempt_id]
-    )
+    overdue = one("SELECT deadline_at < clock_timestamp() AS yes FROM fleet_attempt WHERE id = %s", [attempt_id])
     if overdue and overdue.yes:
         seconds = holding.timeout.total_seconds()
         failure = Failure("timeout", f"Timed out after {seconds:g} s and had to be killed.")

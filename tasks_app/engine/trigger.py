@@ -130,9 +130,7 @@ def _gated(opening: Opening, edges: Sequence[Any]) -> Opening:
     wanted = 1 if edges and edges[0].mode == "any" else len(edges)
     if lit >= wanted or opening.state == State.MISSED:
         return opening
-    return replace(
-        opening, state=State.BLOCKED, waiting_for=wanted - lit, open_links=len(edges) - lit, times_out=True
-    )
+    return replace(opening, state=State.BLOCKED, waiting_for=wanted - lit, open_links=len(edges) - lit, times_out=True)
 
 
 def _met(edge: Any) -> bool:
