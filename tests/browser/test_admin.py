@@ -80,6 +80,7 @@ def test_the_dashboard_refreshes_by_itself_but_not_behind_another_tab(window: Op
         "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true}); away = true"
     )
     seen.page.clock.run_for(3_100)
+    expect(seen.page.get_by_text("paused", exact=True)).to_be_visible()
     seen.asked.clear()
     trigger.trigger(define(name="made meanwhile"))
     seen.page.clock.run_for(60_000)
