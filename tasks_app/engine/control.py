@@ -23,9 +23,10 @@ _OPEN = "('blocked', 'scheduled', 'pending', 'running', 'retrying')"
 # In a WITH the state is judged after the lock; in a subquery it would be before.
 _ASK = f"""
 WITH locked AS (
-    SELECT id, state FROM fleet_execution WHERE id = ANY(%s) AND state IN {_OPEN} ORDER BY id FOR UPDATE
+    SELECT id, state FROM fleet_execution WHERE id = ANY(%(ids)s) AND state IN {_OPEN} ORDER BY id FOR UPDATE
 )
-UPDATE fleet_execution e SET cancel_requested_at = coalesce(e.cancel_requested_at, now())
+UPDATE fleet_execution e SET cancel_requested_at = coalesce(e.cancel_requested_at, now()),
+    cancel_requested_by = coalesce(e.cancel_requested_by, %(by)s), cancel_reason = coalesce(e.cancel_reason, %(reason)s)
 FROM locked WHERE e.id = locked.id AND locked.state = 'running' RETURNING e.id
 """
 
@@ -50,7 +51,7 @@ def cancel(
 @once_more
 def _cancel(ids: list[UUID], *, by: AbstractBaseUser | None, reason: str, actor: Actor) -> list[UUID]:
     with transaction.atomic():
-        asked = rows(_ASK, [ids])
+        asked = rows(_ASK, {"ids": ids, "by": by.pk if by else None, "reason": reason})
         moved = moves.move(ids, State.CANCELLED, actor=actor, reason=reason, user_id=by.pk if by else None)
         end_waiting(moved)
     return [row.id for row in moved] + [row.id for row in asked]

@@ -86,7 +86,7 @@ def names_guarded() -> Iterator[None]:
         with transaction.atomic():
             yield
     except IntegrityError as exc:
-        if "definition_name_once" not in str(exc):
+        if "name_once" not in str(exc):
             raise
         raise Refused(Code.CONFLICT, NAME_TAKEN, fields={"name": [NAME_TAKEN]}) from None
 

@@ -19,6 +19,7 @@ import structlog
 from django.db import transaction
 
 from executors.contract import Result
+from executors.documents import as_json
 from executors.errors import Failure
 from tasks_app.domain.fingerprint import fingerprint
 from tasks_app.domain.retries import Retry, decide
@@ -30,6 +31,7 @@ from tasks_app.engine.held import Held
 from tasks_app.engine.rows import execute
 
 log = structlog.get_logger(__name__)
+MOST_ITEMS = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,16 +132,16 @@ def _columns(verdict: _Verdict, outcome: Outcome) -> dict[str, Any]:
         "outcome": verdict.attempt_outcome,
         "reason": verdict.reason,
         "error_kind": failure.kind if failure else None,
-        "error_message": failure.message if failure else None,
+        "error_message": as_json(failure.message) if failure else None,
         "fingerprint": fingerprint(failure.kind, failure.message) if failure else None,
-        "traceback": outcome.traceback,
+        "traceback": as_json(outcome.traceback),
         "cpu_ms": outcome.cpu_ms,
         "max_rss_kb": outcome.max_rss_kb,
         "has_result": outcome.result is not None,
         "summary": result.summary,
         "data": json.dumps(result.data),
         "metrics": json.dumps(dict(result.metrics)),
-        "items": result.items_processed,
+        "items": max(0, min(int(result.items_processed), MOST_ITEMS)),
         "partial": result.partial,
         "warnings": json.dumps(list(result.warnings)),
         "kept_state": None if result.state is None else json.dumps(dict(result.state)),

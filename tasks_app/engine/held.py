@@ -11,7 +11,7 @@ from tasks_app.engine.rows import decoded, one
 
 COLUMNS = """
     e.id, e.definition_id, e.task_type, e.pool, e.priority, e.overrides, e.attempts, e.retries_used, e.handed_back,
-    e.workflow_id, e.batch_id, e.parent_id, e.forced, e.trace_id, e.attempt_id, e.cancel_requested_at,
+    e.workflow_id, e.batch_id, e.parent_id, e.forced, e.trace_id, e.request_id, e.attempt_id, e.cancel_requested_at,
     d.name AS definition_name, d.status, v.config, v.timeout_seconds, v.max_retries, v.initial_delay_ms, v.max_delay_ms,
     v.backoff_multiplier, v.jitter, v.retry_conditions, v.idempotent, v.concurrency_key
 """
@@ -46,6 +46,7 @@ class Held:
     batch_id: UUID | None
     parent_id: UUID | None
     trace_id: str | None
+    request_id: str | None
     timeout: timedelta
     retry: RetryPolicy
     retries_used: int
@@ -74,6 +75,7 @@ def from_row(row: Any, *, attempt_id: int, number: int, **more: Any) -> Held:
         batch_id=row.batch_id,
         parent_id=row.parent_id,
         trace_id=row.trace_id,
+        request_id=row.request_id,
         timeout=timedelta(seconds=row.timeout_seconds),
         retry=RetryPolicy(
             max_retries=row.max_retries,

@@ -134,7 +134,8 @@ SELECT granted.*, a.id AS opened_id, a.number, a.started_at, a.deadline_at, a.sl
 # definition's head written.
 _END = """
 WITH locked AS (
-    SELECT e.id, e.attempts, e.cancel_requested_at, e.definition_id, e.trace_id FROM fleet_execution e
+    SELECT e.id, e.attempts, e.cancel_requested_at, e.cancel_requested_by, e.cancel_reason, e.definition_id, e.trace_id
+    FROM fleet_execution e
     WHERE e.id = %(id)s AND e.state = 'running' AND e.attempt_id = %(attempt_id)s::bigint {alone} FOR UPDATE OF e
 ), moved AS (
     UPDATE fleet_execution e SET
@@ -151,12 +152,15 @@ WITH locked AS (
         error_kind = %(error_kind)s::text, error_message = %(error_message)s::text,
         fingerprint = %(fingerprint)s::text
     FROM locked WHERE e.id = locked.id
-    RETURNING e.id, e.state, e.pool, e.definition_id, e.workflow_id, e.batch_id, e.trace_id
+    RETURNING e.id, e.state, e.pool, e.definition_id, e.workflow_id, e.batch_id, e.trace_id,
+        CASE WHEN e.state = 'cancelled' THEN locked.cancel_requested_by END AS user_id,
+        CASE WHEN e.state = 'cancelled' THEN locked.cancel_reason END AS cancel_reason
 ), closed AS (
-    UPDATE fleet_attempt a SET finished_at = clock_timestamp(), outcome = %(outcome)s::text,
+    UPDATE fleet_attempt a SET finished_at = clock_timestamp(),
+        outcome = CASE WHEN moved.state = 'cancelled' THEN 'cancelled' ELSE %(outcome)s::text END,
         error_kind = %(error_kind)s::text, error_message = %(error_message)s::text, traceback = %(traceback)s::text,
         cpu_ms = %(cpu_ms)s::int, max_rss_kb = %(max_rss_kb)s::bigint
-    FROM locked WHERE a.id = %(attempt_id)s::bigint RETURNING a.slots
+    FROM moved WHERE a.id = %(attempt_id)s::bigint RETURNING a.slots
 ), kept AS (
     INSERT INTO fleet_result (execution_id, summary, data, metrics, items_processed, partial, warnings)
     SELECT id, %(summary)s::text, %(data)s::jsonb, %(metrics)s::jsonb, %(items)s::int, %(partial)s::boolean,
@@ -166,8 +170,9 @@ WITH locked AS (
         metrics = excluded.metrics, items_processed = excluded.items_processed, partial = excluded.partial,
         warnings = excluded.warnings
 ), noted AS (
-    INSERT INTO fleet_transition (execution_id, old, new, actor, attempt_id, reason, trace_id)
-    SELECT id, 'running', state, %(actor)s::text, %(attempt_id)s::bigint, %(reason)s::text, trace_id FROM moved
+    INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, attempt_id, reason, trace_id)
+    SELECT id, 'running', state, %(actor)s::text, user_id, %(attempt_id)s::bigint,
+        coalesce(cancel_reason, %(reason)s::text), trace_id FROM moved
 ) {head}
 SELECT m.id, 'running' AS old, m.state AS new, m.pool, m.definition_id, m.workflow_id, m.batch_id, closed.slots,
     EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = m.definition_id) AS has_dependents,

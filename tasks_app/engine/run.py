@@ -55,7 +55,7 @@ def _perform(held: Held, *, guard: Guard, journal: Journal, redactor: Redactor) 
         return Outcome(result=_clean(result, redactor))
     except Stopped:
         return _stopped(held, guard)
-    except (Exception, SystemExit) as exc:  # whatever an executor raises is an outcome, not a crash
+    except BaseException as exc:  # whatever an executor raises is an outcome, not a crash
         failure = classify(exc)
         text = redactor.text("".join(traceback.format_exception(exc))[-20_000:])
         return Outcome(failure=replace(failure, message=redactor.text(failure.message)), traceback=text)

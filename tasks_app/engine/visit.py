@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
+from django.db import DataError
 
+from executors.errors import Failure
 from tasks_app.domain.states import State
 from tasks_app.engine.claim import Refusal, Seat, claim, claim_member
-from tasks_app.engine.finish import Finished, finish
+from tasks_app.engine.finish import Finished, Outcome, finish
 from tasks_app.engine.guard import GUARD
 from tasks_app.engine.held import Held
 from tasks_app.engine.run import run
 
+log = structlog.get_logger(__name__)
 Desk = Callable[[Held | None], None]
 
 
@@ -49,10 +52,22 @@ def _serve(taken: Held | Refusal, *, desk: Desk, carried: frozenset[UUID] = froz
     if isinstance(taken, Refusal):
         return Visit(refusal=taken)
     ids = {"execution": str(taken.execution_id), "attempt": taken.number, "trace_id": taken.trace_id}
-    with structlog.contextvars.bound_contextvars(**ids):
+    with structlog.contextvars.bound_contextvars(**ids, request_id=taken.request_id):
         desk(taken)
         try:
             outcome = run(taken, guard=GUARD)
-            return Visit(held=taken, finished=finish(taken, outcome, carried=carried))
+            return Visit(held=taken, finished=_record(taken, outcome, carried))
         finally:
             desk(None)
+
+
+def _record(held: Held, outcome: Outcome, carried: frozenset[UUID]) -> Finished | None:
+    """Finish; an outcome that the database cannot hold is a failure that says so, not a lost worker."""
+    try:
+        finished = finish(held, outcome, carried=carried)
+    except DataError as exc:
+        failure = Failure("bad_response", f"The outcome could not be stored: {str(exc).splitlines()[0][:300]}")
+        finished = finish(held, Outcome(failure=failure), carried=carried)
+    failed = outcome.failure.kind if outcome.failure else None
+    log.info("execution.ended", type=held.task_type, state=finished and finished.state, error=failed)
+    return finished

@@ -36,12 +36,17 @@ class TaskDefinition(models.Model):
         verbose_name = "task"
         permissions = [("execute_task", "Can run tasks")]
         constraints = [
+            # Two constraints, because NULLS NOT DISTINCT needs PostgreSQL 15.
             models.UniqueConstraint(
-                "owner",
-                "name",
+                fields=["owner", "name"],
                 condition=~models.Q(status="archived"),
                 name="definition_name_once",
-                nulls_distinct=False,
+                violation_error_message="A task with this name exists already; choose another name.",
+            ),
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=models.Q(owner=None) & ~models.Q(status="archived"),
+                name="definition_ownerless_name_once",
                 violation_error_message="A task with this name exists already; choose another name.",
             ),
         ]

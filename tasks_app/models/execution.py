@@ -65,6 +65,8 @@ class Execution(models.Model):
     retries_used = models.SmallIntegerField(db_default=0)
     handed_back = models.SmallIntegerField(db_default=0)
     cancel_requested_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.IntegerField(null=True)
+    cancel_reason = models.TextField(null=True)
     progress = models.FloatField(null=True)
     error_kind = models.CharField(max_length=40, null=True)
     error_message = models.TextField(null=True)

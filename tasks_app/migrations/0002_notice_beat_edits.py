@@ -131,7 +131,7 @@ ON CONFLICT (periodic_task_id) DO NOTHING
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tasks_app", "0002_engine"),
+        ("tasks_app", "0001_initial"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 
