@@ -36,6 +36,7 @@ class Environment(BaseSettings):
     task_public_url: str = ""
     task_code_version: str = ""
     task_secrets_dir: str | None = None
+    task_shared_secrets: Words = ()  # secrets that people who are not staff may name in a config
     task_pools: Words = ("default", "scan", "monitor", "script")
     task_apps: Words = ()  # Django apps of the operator's own: their Celery tasks run on this fleet
     task_executors: Words = ()
@@ -57,13 +58,13 @@ class Environment(BaseSettings):
     task_soft_shutdown_seconds: float = 10
     # Off behind a PgBouncer in transaction mode that is older than 1.21 or does not keep prepared statements.
     task_prepared_statements: bool = True
+    task_retention_days: float = 30  # final executions older than this are deleted; 0 keeps them for ever
     task_waiting_limit_owner: int = 200_000
     task_waiting_limit_total: int = 1_000_000
     task_global_concurrency: int | None = None
     task_pool_concurrency: dict[str, int] = {}
     task_type_concurrency: dict[str, int] = {}
 
-    cron_secret: str = ""
     resend_api_key: str = ""
     email_from: str = "taskfleet@localhost"
 
@@ -83,6 +84,7 @@ class Environment(BaseSettings):
             soft_shutdown=timedelta(seconds=self.task_soft_shutdown_seconds),
             prepared_statements=self.task_prepared_statements,
             pools=self.task_pools,
+            retention=timedelta(days=self.task_retention_days) if self.task_retention_days else None,
             waiting_limit_owner=self.task_waiting_limit_owner,
             waiting_limit_total=self.task_waiting_limit_total,
             global_concurrency=self.task_global_concurrency,
@@ -91,6 +93,7 @@ class Environment(BaseSettings):
             executor_paths=self.task_executors,
             executor_settings=self.executor_settings(),
             secrets_dir=self.task_secrets_dir,
+            shared_secrets=self.task_shared_secrets,
             code_version=self.task_code_version,
             flower_url=self.task_flower_url,
             public_url=self.task_public_url,

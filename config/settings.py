@@ -1,6 +1,7 @@
 """Django's settings: composed from the environment, no logic beyond that."""
 
 import os
+import secrets
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = Environment()
 TASKFLEET = ENV.policy()
 
-SECRET_KEY = ENV.secret_key or "insecure-key-for-commands-that-sign-nothing"
+# Without one, commands that sign nothing still run; the web process refuses to start (config/wsgi.py).
+SECRET_KEY = ENV.secret_key or secrets.token_urlsafe(50)
 DEBUG = ENV.debug
 ALLOWED_HOSTS = list(ENV.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENV.csrf_trusted_origins)
@@ -71,7 +73,7 @@ TEMPLATES = [
 
 
 def database(url: str) -> dict[str, object]:
-    """A DATABASE_URL as Django's dictionary. Workers and beat keep one connection; web threads share a pool."""
+    """A DATABASE_URL as Django's dictionary. Each process, and each thread of the web, keeps one connection."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"}:
         sys.exit("DATABASE_URL: Taskfleet runs on PostgreSQL only; give postgresql://user:password@host:port/name")

@@ -37,7 +37,6 @@ class Fleet(Protocol):
     """The only way from an executor to the system that runs it."""
 
     def prune(self) -> Mapping[str, Any]: ...
-    def rollup(self) -> Mapping[str, Any]: ...
     def send_celery_task(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> str: ...
 
 
@@ -45,7 +44,8 @@ class Fleet(Protocol):
 class Context(Generic[C]):
     """Everything one run may know. `now` and `deadline` come from the caller's clock.
 
-    `inputs` holds the result data of each upstream by its name. `should_stop` may be asked from another thread.
+    `inputs` holds the end of each upstream by its name: status, execution_id, summary, data and error.
+    `should_stop` may be asked from another thread.
     `secrets` raises LookupError for a name that does not exist.
     """
 

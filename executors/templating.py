@@ -1,9 +1,10 @@
 """`{{ … }}` in a config: values of upstream results and of this run, looked up with JMESPath.
 
-`{{ build.version }}` is the member `version` of what the task `build` returned. With a single upstream, `upstream` is
-its result whatever its name. `inputs` holds all results by name (`{{ inputs."nightly-build".version }}`), `execution`
-holds id, attempt and now. A text that is one placeholder keeps the value's type; inside a text, values that are not
-text are written as JSON. JMESPath only looks up: no code, no loops, no attributes. Nothing else may be added here.
+`{{ build.data.version }}` is the member `version` of what the task `build` returned; `build.status`, `build.summary`
+and `build.error` tell how it ended. With a single upstream, `upstream` is its end whatever its name. `inputs` holds all
+by name (`{{ inputs."nightly-build".data.version }}`), `execution` holds id, attempt and now. A text that is one
+placeholder keeps the value's type; inside a text, values that are not text are written as JSON. JMESPath only looks up:
+no code, no loops, no attributes. Nothing else may be added here.
 """
 
 import json

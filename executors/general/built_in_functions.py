@@ -66,7 +66,7 @@ def process_data(*, source: str, target: str = "result", select: str | None = No
 @custom_function
 def aggregate_results(*, operation: Operation = "collect", select: str | None = None, context: Context[Any]) -> Result:
     """Brings the results of all upstream tasks together; `select` picks the value of each with JMESPath."""
-    values = {name: _selected(data, select) for name, data in context.inputs.items()}
+    values = {name: _selected(_data(end), select) for name, end in context.inputs.items()}
     return Result(
         f"{operation} over {len(values)} results",
         data={"operation": operation, "count": len(values), "value": _aggregated(operation, values)},
@@ -76,13 +76,18 @@ def aggregate_results(*, operation: Operation = "collect", select: str | None = 
 
 def _source(source: str, context: Context[Any], places: Mapping[str, Any]) -> Any:
     if source == "inputs":
-        return dict(context.inputs)
+        return {name: _data(end) for name, end in context.inputs.items()}
     if source in context.inputs:
-        return context.inputs[source]
+        return _data(context.inputs[source])
     if source in ("database", "cache"):
         return places.get(source) or []
     known = ", ".join(["inputs", "database", "cache", *context.inputs])
     raise PermanentFailure(f"source: {source!r} is none of {known}.", kind="invalid_config")
+
+
+def _data(end: Any) -> Any:
+    """What an upstream returned; an input that was given by hand is taken as it is."""
+    return end["data"] if isinstance(end, Mapping) and {"status", "data"} <= end.keys() else end
 
 
 def _selected(document: Any, select: str | None) -> Any:

@@ -62,7 +62,7 @@ class NotificationConfig(Config):
         min_length=1,
         max_length=50_000,
         description="The message; may hold {{ placeholders }} for results of earlier tasks.",
-        examples=["Version {{ build.version }} is out."],
+        examples=["Version {{ build.data.version }} is out."],
     )
     kind: Literal["info", "success", "warning", "failure"] = Field("info", description="How services colour it.")
     format: Literal["text", "markdown", "html"] = Field(

@@ -51,7 +51,7 @@ class WebhookConfig(Config):
     body: Body = Field(
         default_factory=dict,
         description="The message; texts may hold {{ placeholders }} for results of earlier tasks.",
-        examples=[{"content": "Version {{ build.version }} is out."}],
+        examples=[{"content": "Version {{ build.data.version }} is out."}],
     )
     secret: SecretOnly | None = Field(None, description="The signing secret.", examples=[{"$secret": "HOOK_SECRET"}])
     signing: Literal["standard", "github", "none"] | None = Field(

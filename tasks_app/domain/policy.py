@@ -36,10 +36,12 @@ class FleetPolicy:
     type_concurrency: Mapping[str, int] = field(default_factory=dict)
     result_bytes: int = 256 * 1024
     log_lines: int = 5_000
+    retention: timedelta | None = timedelta(days=30)
     idempotency_for: timedelta = timedelta(hours=24)
     executor_paths: tuple[str, ...] = ()
     executor_settings: Mapping[str, Any] = field(default_factory=dict)
     secrets_dir: str | None = None
+    shared_secrets: tuple[str, ...] = ()
     code_version: str = ""
     flower_url: str = ""
     public_url: str = ""

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from tasks_app.domain.refusals import Code, Refused
 from tasks_app.domain.states import OPEN
-from tasks_app.engine import ceilings, control, edges, editing, enrolling, schedule_wish, scheduling
+from tasks_app.engine import ceilings, control, edges, editing, enrolling, schedule_wish, scheduling, secret_rights
 from tasks_app.engine.clock import once_more
 from tasks_app.engine.contents import content_for
 from tasks_app.engine.drafts import DependencyDraft, Draft, ScheduleDraft, written
@@ -130,7 +130,7 @@ def remove_dependency(edge: Dependency, *, by: User | None = None) -> None:
 
 @once_more
 def _create(drafts: Sequence[tuple[str, Draft | Mapping[str, Any]]], *, by: User | None) -> list[TaskDefinition]:
-    entries = _judged(drafts)
+    entries = _judged(drafts, by=by)
     with transaction.atomic():
         ceilings.refuse_unlimited_keys({entry.at: entry.content for entry in entries})
         definitions = enrolling.enrol(entries, by=by)
@@ -140,14 +140,16 @@ def _create(drafts: Sequence[tuple[str, Draft | Mapping[str, Any]]], *, by: User
     return definitions
 
 
-def _judged(drafts: Sequence[tuple[str, Draft | Mapping[str, Any]]]) -> list[Entry]:
+def _judged(drafts: Sequence[tuple[str, Draft | Mapping[str, Any]]], *, by: User | None) -> list[Entry]:
     """Every draft read and judged; the complaints about all of them together."""
     entries: list[Entry] = []
     problems: dict[str, list[str]] = {}
     for at, raw in drafts:
         try:
             draft = read(Draft, raw, at=at)
-            entries.append(Entry(draft, content_for(draft, at=at), at))
+            content = content_for(draft, at=at)
+            secret_rights.check(content["config"], by=by, at=path(at, "config"))
+            entries.append(Entry(draft, content, at))
         except Refused as no:
             problems |= no.fields
     if problems:

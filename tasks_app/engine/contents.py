@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import AbstractBaseUser
 from pydantic import ValidationError
 
 from executors import registry
 from executors.contract import Config, Executor
 from tasks_app.domain.policy import FleetPolicy
+from tasks_app.engine import secret_rights
 from tasks_app.engine.clock import policy
 from tasks_app.engine.drafts import VERSION_FIELDS, Draft
 from tasks_app.engine.reading import path, refused, unknown
@@ -43,7 +45,7 @@ def content_for(draft: Draft, *, at: str = "", known: Mapping[str, Any] | None =
     return content
 
 
-def check_run_configs(wishes: Mapping[str, tuple[UUID, Mapping[str, Any]]]) -> None:
+def check_run_configs(wishes: Mapping[str, tuple[UUID, Mapping[str, Any]]], *, by: AbstractBaseUser | None) -> None:
     """Refuse configs of single runs that do not fit their task; a wish is (task id, config) by its path."""
     ids = {id_ for id_, _ in wishes.values()}
     rows = TaskDefinition.objects.filter(id__in=ids).select_related("current_version")
@@ -51,7 +53,9 @@ def check_run_configs(wishes: Mapping[str, tuple[UUID, Mapping[str, Any]]]) -> N
     problems: dict[str, list[str]] = {}
     for at, (id_, config) in wishes.items():
         found: dict[str, list[str]] = {}
-        _read_config(registry.get(known[id_].task_type), {**known[id_].config, **config}, found)
+        merged = {**known[id_].config, **config}
+        _read_config(registry.get(known[id_].task_type), merged, found)
+        secret_rights.check(merged, by=by, at=at)
         problems.update({path(at, field.removeprefix("config").lstrip(".")): text for field, text in found.items()})
     if problems:
         raise refused(problems)

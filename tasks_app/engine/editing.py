@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from tasks_app.domain.refusals import Code, Refused
-from tasks_app.engine import ceilings, edges, enrolling
+from tasks_app.engine import ceilings, edges, enrolling, secret_rights
 from tasks_app.engine.contents import content_for
 from tasks_app.engine.drafts import Draft, content_of, etag, written
 from tasks_app.engine.edges import Wish
@@ -60,6 +60,8 @@ def write_version(row: TaskDefinition, draft: Draft, *, by: User | None) -> None
     new = content_for(draft, known=old)
     if new == old:
         return
+    if new["config"] != old["config"]:
+        secret_rights.check(new["config"], by=by)
     ceilings.refuse_unlimited_keys({"": new})
     made = DefinitionVersion.objects.create(definition=row, number=version.number + 1, created_by=by, **new)
     TaskDefinition.objects.filter(id=row.id).update(current_version=made)

@@ -15,9 +15,6 @@ class EngineFleet:
     def prune(self) -> Mapping[str, Any]:
         return prune()
 
-    def rollup(self) -> Mapping[str, Any]:
-        return {"days": 0}
-
     def send_celery_task(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> str:
         """The Celery id of the message. Raises NetworkError when the broker is away, which is worth a retry."""
         celery_id = str(uuid4())

@@ -11,7 +11,8 @@ from tasks_app.engine.rows import decoded, one
 
 COLUMNS = """
     e.id, e.definition_id, e.task_type, e.pool, e.priority, e.overrides, e.attempts, e.retries_used, e.handed_back,
-    e.workflow_id, e.batch_id, e.parent_id, e.forced, e.trace_id, e.request_id, e.attempt_id, e.cancel_requested_at,
+    e.workflow_id, e.batch_id, e.parent_id, e.forced, e.trace_id, e.request_id, e.attempt_id,
+    EXISTS (SELECT 1 FROM fleet_link l WHERE l.downstream_id = e.id) AS linked, e.cancel_requested_at,
     d.name AS definition_name, d.status, v.config, v.timeout_seconds, v.max_retries, v.initial_delay_ms, v.max_delay_ms,
     v.backoff_multiplier, v.jitter, v.retry_conditions, v.idempotent, v.concurrency_key
 """
@@ -47,6 +48,7 @@ class Held:
     parent_id: UUID | None
     trace_id: str | None
     request_id: str | None
+    linked: bool
     timeout: timedelta
     retry: RetryPolicy
     retries_used: int
@@ -76,19 +78,24 @@ def from_row(row: Any, *, attempt_id: int, number: int, **more: Any) -> Held:
         parent_id=row.parent_id,
         trace_id=row.trace_id,
         request_id=row.request_id,
+        linked=row.linked,
         timeout=timedelta(seconds=row.timeout_seconds),
-        retry=RetryPolicy(
-            max_retries=row.max_retries,
-            initial_delay_ms=row.initial_delay_ms,
-            max_delay_ms=row.max_delay_ms,
-            backoff_multiplier=row.backoff_multiplier,
-            jitter=row.jitter,
-            retry_conditions=None if row.retry_conditions is None else frozenset(row.retry_conditions),
-        ),
+        retry=_retry_policy(row),
         retries_used=row.retries_used,
         handed_back=row.handed_back,
         idempotent=row.idempotent,
         **more,
+    )
+
+
+def _retry_policy(row: Any) -> RetryPolicy:
+    return RetryPolicy(
+        max_retries=row.max_retries,
+        initial_delay_ms=row.initial_delay_ms,
+        max_delay_ms=row.max_delay_ms,
+        backoff_multiplier=row.backoff_multiplier,
+        jitter=row.jitter,
+        retry_conditions=None if row.retry_conditions is None else frozenset(row.retry_conditions),
     )
 
 

@@ -18,7 +18,7 @@ LEFT JOIN fleet_result r ON r.execution_id = e.id LIMIT 1000
 
 def inputs_of(held: Held) -> dict[str, Any]:
     """Name → {status, execution_id, summary, data, error}; inputs given with the run win over an upstream's."""
-    if not held.workflow_id and not held.parent_id:
+    if not held.linked and not held.parent_id:
         return dict(held.given_inputs)
     found = rows(_UPSTREAMS, {"id": held.execution_id, "parent": held.parent_id})
     return {row.name: _input(row) for row in found} | dict(held.given_inputs)

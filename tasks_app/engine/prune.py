@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import transaction
 
+from tasks_app.engine.clock import policy
 from tasks_app.engine.rows import execute, rows
 
-KEEP_FOR = timedelta(days=30)
 A_BITE = 1000
 _OLD = """
 SELECT id FROM fleet_execution WHERE created_at < now() - %(keep)s AND finished_at < now() - %(keep)s
@@ -25,8 +25,14 @@ _HANGING = {
 }
 
 
-def prune(*, keep: timedelta = KEEP_FOR) -> Mapping[str, Any]:
-    """How many executions went. Definition heads outlive them. Opens a transaction a bite."""
+def prune(*, keep: timedelta | None = None) -> Mapping[str, Any]:
+    """How many executions went; `keep` is the operator's retention unless given. Definition heads outlive them.
+
+    Opens a transaction a bite.
+    """
+    keep = keep or policy().retention
+    if keep is None:
+        return {"executions": 0}
     gone = 0
     while True:
         with transaction.atomic():

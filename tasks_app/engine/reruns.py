@@ -63,7 +63,7 @@ def rerun(
         old = list(
             Execution.objects.filter(pk__in=execution_ids).select_related("definition").select_for_update(of=("self",))
         )
-        _check(old, overrides)
+        _check(old, overrides, by=by)
         alone = [e for e in old if not e.workflow_id and not e.batch_id]
         new = _alone(alone, overrides, user_id=user_id)
         for run_id in {e.workflow_id for e in old if e.workflow_id}:
@@ -74,7 +74,7 @@ def rerun(
     return list(Execution.objects.filter(pk__in=new))
 
 
-def _check(old: Sequence[Execution], overrides: Mapping[str, Any] | None) -> None:
+def _check(old: Sequence[Execution], overrides: Mapping[str, Any] | None, *, by: AbstractBaseUser | None) -> None:
     still_open = [str(e.pk) for e in old if State(e.state) not in FINAL]
     if still_open:
         raise Refused(Code.CONFLICT, f"Only what has ended can be run again; still open: {', '.join(still_open[:5])}.")
@@ -82,7 +82,7 @@ def _check(old: Sequence[Execution], overrides: Mapping[str, Any] | None) -> Non
         raise Refused(Code.CONFLICT, "This place of its run or batch has been run again already; rerun the newest.")
     for execution in old:
         trigger.refuse_archived(execution.definition)
-        trigger.check_overrides(execution.definition, overrides)
+        trigger.check_overrides(execution.definition, overrides, by=by)
 
 
 def _alone(old: Sequence[Execution], overrides: Mapping[str, Any] | None, *, user_id: int | None) -> list[UUID]:

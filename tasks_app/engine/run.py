@@ -52,6 +52,8 @@ def _perform(held: Held, *, guard: Guard, journal: Journal, redactor: Redactor) 
             result = guard.call(lambda: executor.run(context), limit=held.timeout)
         out.flush()
         err.flush()
+        for alert in getattr(result, "alerts", ()):
+            journal.warning(f"alert {alert.code}: {alert.message}", severity=alert.severity, value=alert.value)
         return Outcome(result=_clean(result, redactor))
     except Stopped:
         return _stopped(held, guard)

@@ -16,7 +16,8 @@ def secret(name: str) -> str:
         raise PermanentFailure(
             "A secret's name has letters, digits, dots, dashes and underscores.", kind="invalid_config"
         )
-    value = os.environ.get("TASK_SECRET_" + re.sub(r"[.-]", "_", name).upper())
+    variable = "TASK_SECRET_" + re.sub(r"[.-]", "_", name).upper()
+    value = os.environ.get(variable)
     if value is not None:
         return value
     directory = policy().secrets_dir
@@ -24,6 +25,6 @@ def secret(name: str) -> str:
     if path is not None and path.is_file():
         return path.read_text().strip()
     raise PermanentFailure(
-        f"Secret {name!r} is not set on this worker; set TASK_SECRET_{name.upper()} or add a file to TASK_SECRETS_DIR.",
+        f"Secret {name!r} is not set on this worker; set {variable} or add a file to TASK_SECRETS_DIR.",
         kind="invalid_config",
     )

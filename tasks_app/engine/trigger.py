@@ -18,7 +18,7 @@ from django.db import transaction
 from executors import registry
 from tasks_app.domain.refusals import Code, Refused
 from tasks_app.domain.states import Actor, State
-from tasks_app.engine import backpressure, dispatch, links, moves
+from tasks_app.engine import backpressure, dispatch, links, moves, secret_rights
 from tasks_app.engine.clock import once_more
 from tasks_app.engine.opening import Opening
 from tasks_app.engine.rows import decoded, execute, rows
@@ -60,7 +60,7 @@ def trigger(
 ) -> Execution:
     """One execution. By hand it also runs while its definition is paused. Raises Refused. Opens a transaction."""
     refuse_archived(definition)
-    check_overrides(definition, overrides)
+    check_overrides(definition, overrides, by=by)
     backpressure.admit(definition.owner_id)
     later = run_at is not None or bool(delay)
     by_hand = force or cause == "manual"
@@ -111,7 +111,7 @@ def send_after_commit(opened: Iterable[Any]) -> None:
 
 
 def _gate(openings: Sequence[Opening]) -> list[Opening]:
-    """Openings with unmet upstreams as blocked ones, their links written beside them."""
+    """Openings with unmet upstreams as blocked ones; the links also tell a run whose ends are its inputs."""
     wanted = {"ids": list({o.definition_id for o in openings})}
     upstreams = [edge.upstream_id for edge in rows(_UPSTREAMS, wanted)]
     if not upstreams:
@@ -121,7 +121,7 @@ def _gate(openings: Sequence[Opening]) -> list[Opening]:
     for edge in rows(_UPSTREAMS, wanted):
         edges.setdefault(edge.downstream_id, []).append(edge)
     gated = [_gated(o, edges.get(o.definition_id, [])) for o in openings]
-    _write_links([(o, edge) for o in gated if o.state == State.BLOCKED for edge in edges[o.definition_id]])
+    _write_links([(o, edge) for o in gated if o.state != State.MISSED for edge in edges.get(o.definition_id, ())])
     return gated
 
 
@@ -164,8 +164,10 @@ def refuse_archived(definition: TaskDefinition) -> None:
         raise Refused(Code.CONFLICT, "The task is archived; it can be cloned, not run.")
 
 
-def check_overrides(definition: TaskDefinition, overrides: Mapping[str, Any] | None) -> None:
-    """Raises Refused when a run's own config does not fit the task type."""
+def check_overrides(
+    definition: TaskDefinition, overrides: Mapping[str, Any] | None, *, by: AbstractBaseUser | None
+) -> None:
+    """Raises Refused when a run's own config does not fit the task type, or has a secret that `by` may not use."""
     config = (overrides or {}).get("config")
     version = definition.current_version
     if not config or version is None:
@@ -175,3 +177,4 @@ def check_overrides(definition: TaskDefinition, overrides: Mapping[str, Any] | N
     except pydantic.ValidationError as exc:
         found = {f"config.{path}": messages for path, messages in registry.config_errors(exc).items()}
         raise Refused(Code.INVALID, "The config of this run is not valid.", fields=found) from None
+    secret_rights.check({**version.config, **config}, by=by)

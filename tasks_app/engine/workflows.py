@@ -62,7 +62,7 @@ def start(
         raise invalid("task_ids", "Name at least one task to start.")
     for definition in definitions:
         trigger.refuse_archived(definition)
-        trigger.check_overrides(definition, overrides)
+        trigger.check_overrides(definition, overrides, by=by)
     with transaction.atomic():
         nodes = _closure([d.pk for d in definitions], with_upstream=with_upstream, with_downstream=with_downstream)
         backpressure.admit(definitions[0].owner_id, more=len(nodes))

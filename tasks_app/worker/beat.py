@@ -7,6 +7,7 @@ and its sending are never reached.
 
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 from tasks_app.engine.clock import policy
 from tasks_app.engine.dispatch import dispatch_once
 from tasks_app.engine.loops import Turn
+from tasks_app.engine.prune import prune
 from tasks_app.engine.sweep import sweep_once
 from tasks_app.engine.tick import seconds_until_due, tick_once
 from tasks_app.worker.loop import Loop, holder_name
@@ -25,6 +27,7 @@ from tasks_app.worker.loop import Loop, holder_name
 log = structlog.get_logger(__name__)
 
 LONGEST_SLEEP_SECONDS = 1.0
+PRUNE_EVERY = timedelta(hours=1)
 # What is due but not to be had (another beat holds it, or the broker is away) is asked for again this soon.
 SHORTEST_SLEEP_SECONDS = 0.2
 STOP_WITHIN_SECONDS = 5.0
@@ -103,6 +106,7 @@ class Scheduler(DatabaseScheduler):
         self._loops = [
             Loop("dispatch", lambda turn: dispatch_once(), every=policy().dispatch_every, holder=holder),
             Loop("sweep", sweep, every=policy().sweep_every, holder=holder),
+            Loop("prune", lambda turn: prune()["executions"], every=PRUNE_EVERY, holder=holder),
         ]
         for loop in self._loops:
             loop.start()

@@ -49,9 +49,6 @@ class Ship:
     def prune(self) -> Mapping[str, Any]:
         return {"pruned": 0}
 
-    def rollup(self) -> Mapping[str, Any]:
-        return {"rolled": 0}
-
     def send_celery_task(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> str:
         self.sent.append((name, args, kwargs))
         return "message-1"

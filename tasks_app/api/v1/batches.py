@@ -51,6 +51,7 @@ class BatchProgress(serializers.Serializer):
     rate_per_second = serializers.FloatField(allow_null=True)
     estimated_seconds_left = serializers.FloatField(allow_null=True)
     total = serializers.IntegerField()
+    done = serializers.IntegerField()
 
 
 class BatchStory(BatchShape):
@@ -172,6 +173,7 @@ def _overrides(wish: StartBatch, *, by: User) -> list[dict[str, Any] | None] | N
             f"overrides.{index}.config" if isinstance(given, list) else "overrides.config": (id_, entry.config)
             for index, (id_, entry) in enumerate(zip(wish.task_ids, per_member, strict=True))
             if entry is not None and entry.config
-        }
+        },
+        by=by,
     )
     return [entry.given() if entry else None for entry in per_member]
