@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tasks_app import __version__
 from tasks_app.domain.policy import FleetPolicy
 
 
@@ -94,7 +95,7 @@ class Environment(BaseSettings):
             executor_settings=self.executor_settings(),
             secrets_dir=self.task_secrets_dir,
             shared_secrets=self.task_shared_secrets,
-            code_version=self.task_code_version,
+            code_version=self.task_code_version or __version__,
             flower_url=self.task_flower_url,
             public_url=self.task_public_url,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import Any
 
@@ -56,6 +57,10 @@ def ready(note: dict[str, Any], folder: DataFolder, *, took_seconds: float) -> N
     say(f"Taskfleet is ready after {took_seconds:.0f} s.")
     urls(note)
     say(f"  Flower asks for user {FLOWER_USER} and the password in {folder.flower_password}")
+    if "TASK_SCRIPT_ALLOWED_COMMANDS" not in os.environ:
+        say(
+            "  Scripts may run any command of this account; TASK_SCRIPT_ALLOWED_COMMANDS=git,pg_dump would narrow that."
+        )
     say(f"  Logs are in {folder.logs}. Another terminal may run: python -m config.local status")
     say("Ctrl-C stops everything; `make up` goes on from here.")
 

@@ -79,3 +79,13 @@ def test_a_verb_that_calls_one_which_requires_a_transaction_opens_one_or_require
 
 def _all() -> tuple[str, ...]:
     return ("bench", "config", "executors", "tasks_app", "templates_library", "tests")
+
+
+def test_the_package_and_the_project_have_one_version():
+    import tomllib
+    from pathlib import Path
+
+    from tasks_app import __version__
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == __version__
