@@ -26,6 +26,11 @@ FRESH_SECONDS = 1.0
 _known: dict[str, tuple[float, int]] = {}
 _QUEUED = """e.pool = %(pool)s AND e.state = 'pending' AND NOT e.held AND e.waiting_slot IS NULL
     AND e.sent_at IS NULL AND e.batch_id IS NULL"""
+# The lock is its own statement: the next one must see what the last dispatcher of this pool committed. Nobody waits for
+# the disk meanwhile: a stamp that a crash of the server takes away only makes a message go out twice.
+_LOCK = """
+SELECT pg_advisory_xact_lock(hashtext(%(lock)s::text)), set_config('synchronous_commit', 'off', true)
+"""
 _OUT = "fleet_execution WHERE pool = %(pool)s AND state = 'pending' AND sent_at IS NOT NULL"
 _MOST = """SELECT greatest(%(fewest)s::int, 2 * coalesce((SELECT sum(concurrency) FROM fleet_worker
     WHERE stopped_at IS NULL AND heartbeat_at > now() - %(lease)s::interval AND %(pool)s = ANY(pools)), 0))::int AS most
@@ -127,8 +132,7 @@ def _sizes(pool: str) -> dict[str, Any]:
 @once_more
 def _dispatch_pool(pool: str) -> int:
     with transaction.atomic():
-        # The lock is its own statement: the next one must see what the last dispatcher of this pool committed.
-        often("SELECT pg_advisory_xact_lock(hashtext(%(lock)s::text))", {"lock": f"dispatch:{pool}"})
+        often(_LOCK, {"lock": f"dispatch:{pool}"})
         picked = often(_TAKE, {**_sizes(pool), **_patience()})
         shipments, carried = conveyor.plan(picked)
         stamp(carried - {row.id for row in picked})
