@@ -140,8 +140,7 @@ MUTANTS = (
     ),
     Mutant(
         "the dispatchers of one pool take turns",
-        ((DISPATCH, '        often("SELECT pg_advisory_xact_lock(hashtext(%(lock)s::text))", '
-                    '{"lock": f"dispatch:{pool}"})\n', ""),),
+        ((DISPATCH, "SELECT pg_advisory_xact_lock(hashtext(%(lock)s::text)),", "SELECT %(lock)s::text,"),),
         f"{SENDING}::test_a_dispatcher_that_has_not_committed_counts_for_the_next_one_who_has_more_urgent_work",
     ),
     Mutant(
