@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from celery import current_app
-from kombu.exceptions import BatchPublishError, OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError  # type: ignore[attr-defined]
 
 from tasks_app.broker import canvas
 from tasks_app.broker.fuse import FUSE
