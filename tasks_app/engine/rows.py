@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import connection
+from psycopg.rows import namedtuple_row
 
 # A plan that is kept was made for the tables as they were: a queue may grow from nothing to thousands in seconds.
 PLAN_LASTS_SECONDS = 5.0
@@ -27,7 +28,8 @@ def rows(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> list[Any]:
         cursor.execute(sql, params)
         if cursor.description is None:
             return []
-        return _named(cursor)
+        make = _row_type(tuple(column.name for column in cursor.description))
+        return [make._make(row) for row in cursor.fetchall()]
 
 
 def often(sql: str, params: Mapping[str, Any]) -> list[Any]:
@@ -43,21 +45,22 @@ def often(sql: str, params: Mapping[str, Any]) -> list[Any]:
     wire = connection.connection
     wire.prepare_threshold = PREPARED_AFTER  # Django's own cursors never prepare, whatever stands here
     # The comment makes it a new statement every few seconds, and so plans it anew.
-    dated = f"{sql} -- {time.monotonic() // PLAN_LASTS_SECONDS:.0f}"
-    with connection.wrap_database_errors, psycopg.Cursor(wire) as cursor:
+    dated = f"{_flat(sql)} -- {time.monotonic() // PLAN_LASTS_SECONDS:.0f}"
+    with connection.wrap_database_errors, psycopg.Cursor(wire, row_factory=namedtuple_row) as cursor:
         cursor.execute(dated, params)
-        return _named(cursor) if cursor.description else []
+        return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
+
+
+@cache
+def _flat(sql: str) -> str:
+    """Without indentation, and so without comments: psycopg reads a long statement for its parameters each time."""
+    return " ".join(sql.split())
 
 
 def one(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> Any | None:
     """The first row, or None."""
     found = rows(sql, params)
     return found[0] if found else None
-
-
-def _named(cursor: Any) -> list[Any]:
-    make = _row_type(tuple(column.name for column in cursor.description))
-    return [make._make(row) for row in cursor.fetchall()]
 
 
 def execute(sql: str, params: Mapping[str, Any] | Sequence[Any] = ()) -> int:
