@@ -30,9 +30,8 @@ def settle_and_follow(ended: list[Ended], *, carried: Collection[UUID] = (), poo
 
 
 def after_alone(row: Any, pools: Collection[str]) -> None:
-    """The same after an end that nothing depends on. `row` as `moves.end` gives it; a batch of which members still
-    wait is closed by whoever ends the last."""
-    if row.batch_id and not row.batch_waits:
+    """The same after an end that nothing depends on. `row` as `moves.end` gives it."""
+    if row.batch_id:
         closing.close_batches([row.batch_id])
     if pools:
         dispatch.dispatch(pools)

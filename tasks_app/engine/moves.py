@@ -176,7 +176,6 @@ WITH locked AS (
 ) {head}
 SELECT m.id, 'running' AS old, m.state AS new, m.pool, m.definition_id, m.workflow_id, m.batch_id, closed.slots,
     EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = m.definition_id) AS has_dependents,
-    EXISTS (SELECT 1 FROM fleet_execution w WHERE w.batch_id = m.batch_id AND w.state = 'pending') AS batch_waits,
     (SELECT count(*) FROM fleet_execution w
      WHERE w.pool = m.pool AND w.state = 'pending' AND w.sent_at IS NOT NULL) AS out
 FROM moved m, closed

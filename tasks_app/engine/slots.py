@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks_app.engine.clock import policy
-from tasks_app.engine.rows import execute, rows
+from tasks_app.engine.rows import execute, often, rows
 
 _LOCK = """
 SELECT key, used < "limit" AS free FROM fleet_slot WHERE key = ANY(%(keys)s)
@@ -21,7 +21,7 @@ UPDATE fleet_execution e SET waiting_slot = NULL FROM (
     SELECT w.id FROM fleet_slot s CROSS JOIN LATERAL (
         SELECT x.id FROM fleet_execution x WHERE x.waiting_slot = s.key AND x.state = 'pending'
         ORDER BY x.queue_at LIMIT greatest(0, s."limit" - s.used) FOR UPDATE SKIP LOCKED) w
-    WHERE s.key = ANY(%(keys)s)) n
+    WHERE s.key = ANY(%(keys)s::text[])) n
 WHERE e.id = n.id RETURNING e.pool
 """
 _TRUTH = """
@@ -63,7 +63,7 @@ def give_back(keys: Sequence[str]) -> set[str]:
 
 def let_through(keys: Sequence[str]) -> set[str]:
     """Clear the mark of as many waiting executions as units are free. Requires a transaction."""
-    return {row.pool for row in rows(_NEXT, {"keys": list(keys)})}
+    return {row.pool for row in often(_NEXT, {"keys": list(keys)})}
 
 
 def recount() -> set[str]:
