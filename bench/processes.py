@@ -60,6 +60,12 @@ class Processes:
         self.started.append(process)
         return process
 
+    def run(self, name: str, *command: str, env: Mapping[str, str]) -> None:
+        """`python -m COMMAND` to its end. Raises when it fails; its output is in a file named after it."""
+        code = self.start(name, *command, env=env).wait()
+        if code:
+            raise Stuck(f"{' '.join(command)} ended with {code}; see {self.folder / name}.log")
+
     def talk_to(self, *command: str, env: Mapping[str, str]) -> "Talker":
         """`python -m COMMAND` that takes orders on stdin and answers in JSON, a line each."""
         process = subprocess.Popen(
