@@ -1,7 +1,8 @@
 """Take one guard away and a named test must go red: the proofs prove something.
 
 Each mutant is made in a copy of the sources, never here, and tested there by a pytest of its own, on this run's servers
-and a database of its own. That the same tests are green with all guards in place is what the rest of this run says.
+and databases that no other process of this run uses. That the same tests are green with all guards in place is what the
+rest of this run says.
 """
 
 import os
@@ -17,11 +18,10 @@ import pytest
 
 from tests.mutants.mutants import MUTANTS, Mutant
 
-pytestmark = pytest.mark.xdist_group("mutants")
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = ("config", "executors", "tasks_app", "templates_library", "tests", "pyproject.toml")
 ONLY_WHAT_IS_NEEDED = ("-p", "pytest_django.plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider", "--timeout=60")
-A_BROKER_DATABASE_OF_ITS_OWN = "gw15"
+LAST_BROKER_DATABASE = 15
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +52,12 @@ def applied(mutant: Mutant, folder: Path) -> Iterator[None]:
 
 def verdict(mutant: Mutant, folder: Path) -> subprocess.CompletedProcess[str]:
     """What a pytest of the copy says of the named test."""
-    database = "mutants_new_tables" if mutant.new_tables else "mutants"
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    database = f"mutants_{worker}" + "_new_tables" * mutant.new_tables
     url = os.environ["TASK_TEST_DATABASE_URL"].rsplit("/", 1)[0] + f"/{database}"
     command = [sys.executable, "-m", "pytest", "-q", "--reuse-db", *ONLY_WHAT_IS_NEEDED, mutant.killed_by]
-    more = {"TASK_TEST_DATABASE_URL": url, "PYTEST_XDIST_WORKER": A_BROKER_DATABASE_OF_ITS_OWN}
+    # As one more worker of a parallel run: it is that which decides the broker's database.
+    more = {"TASK_TEST_DATABASE_URL": url, "PYTEST_XDIST_WORKER": f"gw{LAST_BROKER_DATABASE - worker}"}
     plain = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": "1"}
     env = {**os.environ, **more, **plain}
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
