@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks_app.engine import dependents, links
 from tasks_app.engine.links import Ended
-from tasks_app.engine.rows import rows
+from tasks_app.engine.rows import often
 
 SKIPS_A_TRANSACTION = 1000
 
@@ -61,5 +61,5 @@ def _settle_inside(ended: Sequence[Ended]) -> list[Any]:
     by_id = {e.id: e for e in ended if e.workflow_id}
     if not by_id:
         return []
-    found = rows(_OPEN_LINKS, {"ids": list(by_id)})
+    found = often(_OPEN_LINKS, {"ids": list(by_id)})
     return links.mark((link, link.upstream_id, links.holds(link, by_id[link.upstream_id])) for link in found)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks_app.broker.messages import Chain, Chord, Message, Shipment, run_message
-from tasks_app.engine.rows import rows
+from tasks_app.engine.rows import often
 
 LONGEST_CHAIN = 50
 WIDEST_CHORD = 500
@@ -84,13 +84,13 @@ def _message(row: Any, parents: dict[UUID, str]) -> Message:
 
 def _parents(ids: Sequence[UUID]) -> dict[UUID, str]:
     """The Celery id of the message that made each node ready."""
-    return {row.id: row.celery_id for row in rows(_PARENTS, {"ids": list(ids)})} if ids else {}
+    return {row.id: row.celery_id for row in often(_PARENTS, {"ids": list(ids)})} if ids else {}
 
 
 def _tails(ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
     """The linear stretch behind each node, without the node itself."""
     found: dict[UUID, list[Any]] = {}
-    for row in rows(_STRETCH, {"ids": list(ids)}) if ids else []:
+    for row in often(_STRETCH, {"ids": list(ids)}) if ids else []:
         found.setdefault(row.head, []).append(row)
     return found
 
@@ -98,7 +98,7 @@ def _tails(ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
 def _chords(ids: Sequence[UUID]) -> list[tuple[list[Any], Any]]:
     """Complete headers with their join: every upstream of the join is ready and not yet sent."""
     headers: dict[UUID, list[Any]] = {}
-    for row in rows(_JOINS, {"ids": list(ids)}) if ids else []:
+    for row in often(_JOINS, {"ids": list(ids)}) if ids else []:
         headers.setdefault(row.join_id, []).append(row)
-    bodies = {row.id: row for row in rows(_BODIES, {"ids": list(headers)})} if headers else {}
+    bodies = {row.id: row for row in often(_BODIES, {"ids": list(headers)})} if headers else {}
     return [(header, bodies[join]) for join, header in headers.items()]

@@ -13,7 +13,7 @@ from tasks_app.domain.states import Actor, State
 from tasks_app.engine import links, moves
 from tasks_app.engine.links import Ended
 from tasks_app.engine.opening import Opening
-from tasks_app.engine.rows import execute, one, rows
+from tasks_app.engine.rows import execute, often, one
 
 _OUTSIDE = """
 SELECT id, upstream_definition_id, downstream_id, condition, expression, delay_ms FROM fleet_link
@@ -46,7 +46,7 @@ def light_outside(ended: Sequence[Ended]) -> list[Any]:
     Requires a transaction.
     """
     by_definition = {e.definition_id: e for e in ended}
-    found = rows(_OUTSIDE, {"ids": list(by_definition)})
+    found = often(_OUTSIDE, {"ids": list(by_definition)})
     lit = [(link, by_definition[link.upstream_definition_id]) for link in found]
     return links.mark([(link, end.id, True) for link, end in lit if links.holds(link, end)])
 
@@ -56,7 +56,7 @@ def trigger(ended: Sequence[Ended]) -> list[Any]:
 
     Requires a transaction.
     """
-    edges = rows(_EDGES, {"ids": list({e.definition_id for e in ended})})
+    edges = often(_EDGES, {"ids": list({e.definition_id for e in ended})})
     if not edges:
         return []
     inside = _already_in_run(ended, edges)
@@ -75,7 +75,7 @@ def _already_in_run(ended: Sequence[Ended], edges: Sequence[Any]) -> set[tuple[U
     runs = [e.workflow_id for e in ended if e.workflow_id]
     if not runs:
         return set()
-    found = rows(_IN_RUN, {"runs": runs, "definitions": [e.downstream_id for e in edges]})
+    found = often(_IN_RUN, {"runs": runs, "definitions": [e.downstream_id for e in edges]})
     return {(row.workflow_id, row.definition_id) for row in found}
 
 

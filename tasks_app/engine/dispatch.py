@@ -104,7 +104,7 @@ def dispatch_once() -> int:
 def stamp(ids: Collection[UUID]) -> None:
     """Mark executions as carried by a live message. Requires a transaction."""
     if ids:
-        execute(_STAMP, {"ids": list(ids), **_patience()})
+        often(_STAMP, {"ids": list(ids), **_patience()})
 
 
 def _patience() -> dict[str, Any]:

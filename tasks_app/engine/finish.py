@@ -28,7 +28,7 @@ from tasks_app.engine import dispatch, follow, links, moves, slots
 from tasks_app.engine.cascade import Settled
 from tasks_app.engine.clock import once_more, policy
 from tasks_app.engine.held import Held
-from tasks_app.engine.rows import execute
+from tasks_app.engine.rows import execute, often
 
 log = structlog.get_logger(__name__)
 MOST_ITEMS = 2**31 - 1
@@ -72,11 +72,13 @@ def finish(
         if row is None:
             log.warning("finish.refused", execution=str(held.execution_id), attempt=held.attempt_id)
             return None
-        pools = slots.give_back(row.slots) | {row.pool}
+        pools = slots.give_back(row.slots)
         if State(row.new) not in FINAL:
-            transaction.on_commit(partial(dispatch.dispatch, pools), robust=True)
+            transaction.on_commit(partial(dispatch.dispatch, pools | {row.pool}), robust=True)
             return Finished(State(row.new), verdict.reason)
         settled = _settle(held, row, verdict, outcome, carried=carried, pools=pools)
+        if not any(ready.pool == row.pool for ready in settled.ready):
+            transaction.on_commit(partial(dispatch.refill, row.pool, out=row.out), robust=True)
     return Finished(State(row.new), verdict.reason, frozenset(ready.id for ready in settled.ready))
 
 
@@ -159,10 +161,14 @@ def _settle(
             row.new, result=result.data if result else None, metrics=result and result.metrics, error=error
         )
     end = links.Ended(row.id, row.new, row.definition_id, row.workflow_id, row.batch_id, facts)
+    keep = partial(keep_head, end, kept_state=result.state if result else None)
+    # Nobody may begin to wait for this definition between the look at who waits and the new end at its head: he would
+    # wait for an end that has been. Where nothing depends on it, its head is held for the shortest time.
     if row.has_dependents:
-        hold_heads([row.definition_id])
+        keep(facts=facts)
     settled = follow.settle_and_follow([end], carried=carried, pools=pools)
-    keep_head(end, kept_state=result.state if result else None, facts=facts if row.has_dependents else None)
+    if not row.has_dependents:
+        keep()
     return settled
 
 
@@ -178,10 +184,10 @@ def hold_heads(definition_ids: Sequence[UUID]) -> None:
 def keep_head(end: links.Ended, *, kept_state: Any = None, facts: Any = None) -> None:
     """Remember a final execution at its definition, out of retention's reach. Last in its transaction: many
     executions of one definition meet at this row. Requires a transaction."""
-    execute(
-        """UPDATE fleet_definition_head SET last_execution_id = %(id)s, last_state = %(state)s,
+    often(
+        """UPDATE fleet_definition_head SET last_execution_id = %(id)s, last_state = %(state)s::text,
             last_finished_at = clock_timestamp(), last_facts = %(facts)s::jsonb,
-            last_success_at = CASE WHEN %(state)s = 'completed' THEN clock_timestamp() ELSE last_success_at END,
+            last_success_at = CASE WHEN %(state)s::text = 'completed' THEN clock_timestamp() ELSE last_success_at END,
             state = coalesce(%(kept)s::jsonb, state) WHERE definition_id = %(definition)s""",
         {
             "id": end.id,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks_app.engine.held import Held
-from tasks_app.engine.rows import decoded, rows
+from tasks_app.engine.rows import decoded, often
 
 _UPSTREAMS = """
 WITH u AS (
@@ -20,7 +20,7 @@ def inputs_of(held: Held) -> dict[str, Any]:
     """Name → {status, execution_id, summary, data, error}; inputs given with the run win over an upstream's."""
     if not held.linked and not held.parent_id:
         return dict(held.given_inputs)
-    found = rows(_UPSTREAMS, {"id": held.execution_id, "parent": held.parent_id})
+    found = often(_UPSTREAMS, {"id": held.execution_id, "parent": held.parent_id})
     return {row.name: _input(row) for row in found} | dict(held.given_inputs)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from tasks_app.domain.conditions import satisfied
 from tasks_app.domain.states import Actor, State
 from tasks_app.engine import moves
-from tasks_app.engine.rows import rows
+from tasks_app.engine.rows import often
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def mark(decided: Iterable[tuple[Any, UUID, bool]]) -> list[Any]:
     found = list(decided)
     if not found:
         return []
-    return rows(
+    return often(
         _SETTLE_LINKS,
         {
             "ids": [link.id for link, _, _ in found],
@@ -80,7 +80,7 @@ def count_down(links: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         tally[link.downstream_id] = [lit + is_lit, dead + (not is_lit), max(delay, link.delay_ms if is_lit else 0)]
     if not tally:
         return [], []
-    counted = rows(
+    counted = often(
         _COUNT_DOWN,
         {
             "ids": list(tally),

@@ -16,7 +16,7 @@ import structlog
 from tasks_app.domain.states import Actor, State, may_open_as, sources_of
 from tasks_app.engine.held import COLUMNS, SLOT_KEYS, TABLES
 from tasks_app.engine.opening import Opening
-from tasks_app.engine.rows import often, rows
+from tasks_app.engine.rows import often
 
 # A definition that is not active is locked: whoever is just resuming it must not overlook what is being held.
 _NOT_ACTIVE = """(NOT e.forced AND EXISTS (
@@ -87,7 +87,8 @@ WITH locked AS (
     RETURNING e.id, locked.state AS old, e.state AS new, e.pool, e.definition_id, e.workflow_id, e.batch_id, e.trace_id
 ), noted AS (
     INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, attempt_id, reason, request_id, trace_id)
-    SELECT id, old, new, %(actor)s, %(user_id)s, %(attempt_id)s, %(reason)s, %(request_id)s, trace_id FROM moved
+    SELECT id, old, new, %(actor)s::text, %(user_id)s::int, %(attempt_id)s::bigint, %(reason)s::text,
+        %(request_id)s::text, trace_id FROM moved
 )
 SELECT id, old, new, pool, definition_id, workflow_id, batch_id FROM moved
 """
@@ -253,7 +254,7 @@ def move(
         effects=", ".join(filter(None, (_EFFECTS[target], effects))),
     )
     sources = sorted(sources_of(target, actor) - {State.RUNNING})
-    return rows(
+    return often(
         sql,
         {
             "ids": list(ids),

@@ -94,7 +94,9 @@ MUTANTS = (
     ),
     Mutant(
         "nobody begins to wait for an end that has been",
-        ((FINISH, "    if row.has_dependents:\n        hold_heads([row.definition_id])\n", ""),),
+        ((FINISH, "    if row.has_dependents:\n        keep(facts=facts)\n", ""),
+         (FINISH, "    if not row.has_dependents:\n        keep()\n",
+          "    keep(facts=facts if row.has_dependents else None)\n")),
         f"{FAN_IN}::test_an_upstream_that_ends_while_a_run_begins_to_wait_for_it_is_not_overlooked",
     ),
     Mutant(
