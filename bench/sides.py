@@ -63,8 +63,8 @@ class Ours(Side):
 
     name = "taskfleet, single"
     done_sql = "SELECT count(*) FROM fleet_execution WHERE state = 'completed'"
-    clear_sql = """TRUNCATE fleet_execution, fleet_attempt, fleet_transition, fleet_result, fleet_batch, fleet_batch_member,
-        fleet_slot, django_celery_results_taskresult RESTART IDENTITY"""
+    clear_sql = """TRUNCATE fleet_execution, fleet_attempt, fleet_transition, fleet_result, fleet_batch,
+        fleet_batch_member, fleet_slot, django_celery_results_taskresult RESTART IDENTITY"""
     check_sql = """
         SELECT e.id::text, count(DISTINCT a.id), count(DISTINCT t.id), count(DISTINCT r.execution_id), min(a.pid)
         FROM fleet_execution e LEFT JOIN fleet_attempt a ON a.execution_id = e.id
@@ -133,8 +133,9 @@ class Peer(Side):
     def ids(self) -> set[str]:
         sql = "SELECT task_id, date_started, worker FROM django_celery_results_taskresult"
         found = self.store.execute(sql).fetchall()
-        if not all(row[1] and row[2] for row in found):
-            raise SystemExit(f"{self.name}: a row without the time of its start")
+        bare = [row for row in found if not (row[1] and row[2])]
+        if bare:
+            raise SystemExit(f"{self.name}: rows without start or worker: {len(bare)} of {len(found)}, {bare[:2]}")
         return {row[0] for row in found}
 
     def _connect(self) -> psycopg.Connection[Any]:

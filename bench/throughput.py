@@ -62,7 +62,7 @@ def _migrate(stage: Stage) -> None:
 def _run(stage: Stage, wish: Wish, name: str) -> Mapping[str, Any]:
     with Processes(stage.folder) as processes:
         side = SIDES[name](stage, processes, children=wish.children)
-        stage.forget_lines()
+        side.clear()
         _finish(side, side.publish(WARM_UP), WARM_UP)
         side.clear()
         servers = {"postgres": [_pid(stage.postgres)], "broker": [_pid(stage.valkey)]}
@@ -101,7 +101,7 @@ def _tell(wish: Wish, measured: Sequence[Mapping[str, Any]]) -> None:
     }
     peer = statistics.median(rates.get(SIDES["peer"].name) or [float("nan")])
     show(
-        f"{wish.count:,} no-ops, {wish.children} pool processes, {wish.runs} runs a side in turn: executions per second",
+        f"{wish.count:,} no-ops, {wish.children} pool processes, {wish.runs} runs a side: executions per second",
         [
             {
                 "side": side,

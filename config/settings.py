@@ -88,7 +88,14 @@ def database(url: str) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         # Behind PgBouncer in transaction mode neither server-side cursors nor prepared statements may be relied on.
         "DISABLE_SERVER_SIDE_CURSORS": True,
-        "OPTIONS": {"connect_timeout": 5, "application_name": "taskfleet", **dict(parse_qsl(parts.query))},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "application_name": "taskfleet",
+            # A process that stands still inside a transaction must not hold the others up for ever. PgBouncer refuses
+            # such options: whoever says so by TASK_PREPARED_STATEMENTS=false sets them on the server.
+            **({"options": "-c idle_in_transaction_session_timeout=60s"} if ENV.task_prepared_statements else {}),
+            **dict(parse_qsl(parts.query)),
+        },
     }
 
 

@@ -57,7 +57,7 @@ def start(
         raise invalid("task_ids", f"No such task: {', '.join(dict.fromkeys(unknown[:5]))}.")
     first = known[definition_ids[0]]
     owner_id = by.pk if by else first.owner_id
-    backpressure.admit(owner_id, more=len(definition_ids))
+    backpressure.admit(first.owner_id, more=len(definition_ids))
     with transaction.atomic():
         batch = Batch.objects.create(
             name=name,

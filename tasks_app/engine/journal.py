@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection
 
+from executors.documents import as_json
 from tasks_app.engine.clock import policy
 from tasks_app.engine.held import Held
 
@@ -74,7 +75,7 @@ class Journal:
                 return
             if self._kept == policy().log_lines:
                 level, message, data = "warning", "The log is full; later lines are not kept.", {}
-            text = self._redact(str(message)).replace("\x00", "\ufffd")[:LONGEST_LINE]
+            text = as_json(self._redact(str(message)))[:LONGEST_LINE]
             self._lines.append({"at": time.time(), "level": level, "message": text, "data": self._data(data)})
             waited = time.monotonic() - self._written_at
             if waited >= EVERY_SECONDS or len(self._lines) >= 200:
@@ -87,8 +88,9 @@ class Journal:
     def _data(self, data: dict[str, Any]) -> Any:
         if not data:
             return None
-        text = json.dumps(self._redact_json(data), default=str).replace("\\u0000", "")
-        return json.loads(text) if len(text) <= LONGEST_LINE else {"truncated": text[:LONGEST_LINE]}
+        document = as_json(self._redact_json(as_json(data)))
+        text = json.dumps(document)
+        return document if len(text) <= LONGEST_LINE else {"truncated": text[:LONGEST_LINE]}
 
     def _late(self) -> None:
         with self._lock:

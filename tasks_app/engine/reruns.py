@@ -14,7 +14,7 @@ from django.db import transaction
 
 from tasks_app.domain.refusals import Code, Refused
 from tasks_app.domain.states import FINAL, Actor, State
-from tasks_app.engine import batches, moves, trigger
+from tasks_app.engine import backpressure, batches, moves, trigger
 from tasks_app.engine.opening import Opening
 from tasks_app.engine.rows import decoded, execute, rows
 from tasks_app.models import Batch, Execution, WorkflowRun
@@ -64,6 +64,8 @@ def rerun(
             Execution.objects.filter(pk__in=execution_ids).select_related("definition").select_for_update(of=("self",))
         )
         _check(old, overrides, by=by)
+        for owner_id in {e.definition.owner_id for e in old}:
+            backpressure.admit(owner_id, more=sum(e.definition.owner_id == owner_id for e in old))
         alone = [e for e in old if not e.workflow_id and not e.batch_id]
         new = _alone(alone, overrides, user_id=user_id)
         for run_id in {e.workflow_id for e in old if e.workflow_id}:
@@ -78,7 +80,7 @@ def _check(old: Sequence[Execution], overrides: Mapping[str, Any] | None, *, by:
     still_open = [str(e.pk) for e in old if State(e.state) not in FINAL]
     if still_open:
         raise Refused(Code.CONFLICT, f"Only what has ended can be run again; still open: {', '.join(still_open[:5])}.")
-    if any(e.superseded for e in old):
+    if any(e.superseded and (e.workflow_id or e.batch_id) for e in old):
         raise Refused(Code.CONFLICT, "This place of its run or batch has been run again already; rerun the newest.")
     for execution in old:
         trigger.refuse_archived(execution.definition)
@@ -98,6 +100,8 @@ def _alone(old: Sequence[Execution], overrides: Mapping[str, Any] | None, *, use
         for e in old
     ]
     if openings:
+        # A dead letter that was replayed is no dead letter any more.
+        Execution.objects.filter(pk__in=[e.pk for e in old]).exclude(state=State.COMPLETED).update(superseded=True)
         trigger.open_for(openings, actor=Actor.USER, user_id=user_id, reason="run again", ungated=True)
     return [opening.id for opening in openings]
 

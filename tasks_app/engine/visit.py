@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from django.db import DataError
+from django.db import DataError, connection
+from psycopg.pq import TransactionStatus
 
 from executors.errors import Failure
 from tasks_app.domain.states import State
@@ -61,11 +62,21 @@ def _serve(taken: Held | Refusal, *, desk: Desk, carried: frozenset[UUID] = froz
             desk(None)
 
 
+def _settle_connection() -> None:
+    """Work that used this process's connection may have left a transaction open or broken: it must not hold anybody
+    up, nor take our record with it."""
+    wire = connection.connection
+    if wire is not None and wire.info.transaction_status != TransactionStatus.IDLE:
+        log.warning("execution.left_a_transaction_open")
+        connection.close()
+
+
 def _record(held: Held, outcome: Outcome, carried: frozenset[UUID]) -> Finished | None:
     """Finish; an outcome that the database cannot hold is a failure that says so, not a lost worker."""
+    _settle_connection()
     try:
         finished = finish(held, outcome, carried=carried)
-    except DataError as exc:
+    except (DataError, ValueError, TypeError) as exc:
         failure = Failure("bad_response", f"The outcome could not be stored: {str(exc).splitlines()[0][:300]}")
         finished = finish(held, Outcome(failure=failure), carried=carried)
     failed = outcome.failure.kind if outcome.failure else None

@@ -127,6 +127,11 @@ class Execution(models.Model):
                 condition=models.Q(workflow_id__isnull=False),
             ),
             models.Index(
+                fields=["turn_key"],
+                name="execution_waiting",
+                condition=models.Q(state__in=["blocked", "pending", "retrying", "scheduled"]),
+            ),
+            models.Index(
                 fields=["definition", "state"], name="execution_open", condition=models.Q(state__in=OPEN_STATES)
             ),
             models.Index(fields=["definition", "-created_at", "-id"], name="execution_history"),

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock, Thread
 from uuid import UUID
 
 import psutil
@@ -49,6 +50,7 @@ class Keeper:
     renewed: dict[int, float] = field(default_factory=dict)
     ladders: dict[int, Ladder] = field(default_factory=dict)
     doubted: set[int] = field(default_factory=set)
+    guard: Lock = field(default_factory=Lock)
     beaten: float = -1e9
 
     @property
@@ -67,23 +69,29 @@ class Keeper:
         except Error as exc:
             log.warning("keeper.database_away", error=type(exc).__name__, detail=str(exc)[:500])
             connection.close()
-        self._end_unrenewed(living)
-        self._climb(living)
+
+    def watch(self) -> None:
+        """What needs no database, in a thread of its own: a database that is silent stops the tick, never this."""
+        while True:
+            living = {pid: hand for pid, hand in on_desk(self.desk).items() if _alive(pid)}
+            with self.guard:
+                self._end_unrenewed(living)
+                self._climb(living)
+            time.sleep(self._pause())
 
     def _renew(self, living: dict[int, tuple[int, UUID]]) -> None:
         if not living:
             return
         asked = time.monotonic()
         mine = {row.id: row for row in renew([attempt for attempt, _ in living.values()])}
-        self.renewed = {a: self.renewed[a] for a, _ in living.values() if a in self.renewed} | dict.fromkeys(
-            mine, asked
-        )
-        for pid, (attempt, _) in living.items():
-            row = mine.get(attempt)
-            if row is not None and (row.cancelled or row.overdue):
-                self._stop(pid, attempt, "cancelled" if row.cancelled else "overdue")
-            elif row is None and attempt in self.doubted:
-                self._stop(pid, attempt, "the attempt is no longer this worker's")
+        with self.guard:
+            self.renewed |= dict.fromkeys(mine, asked)
+            for pid, (attempt, _) in living.items():
+                row = mine.get(attempt)
+                if row is not None and (row.cancelled or row.overdue):
+                    self._stop(pid, attempt, "cancelled" if row.cancelled else "overdue")
+                elif row is None and attempt in self.doubted:
+                    self._stop(pid, attempt, "the attempt is no longer this worker's")
         # An attempt that has just ended may still lie on the desk: only a second look tells it from a lost one.
         self.doubted = {attempt for attempt, _ in living.values()} - mine.keys()
 
@@ -91,8 +99,6 @@ class Keeper:
         for pid, (attempt, execution) in dead.items():
             bury(execution, attempt, why=f"the process {pid} that ran it on {self.name} died")
             clear(self.desk, pid)
-            self.ladders.pop(pid, None)
-            self.renewed.pop(attempt, None)
 
     def _heartbeat(self, running: int) -> None:
         if time.monotonic() - self.beaten >= min(5.0, self.lease / 6):
@@ -101,6 +107,8 @@ class Keeper:
 
     def _end_unrenewed(self, living: dict[int, tuple[int, UUID]]) -> None:
         """The database is away: nobody may run on when others may take over."""
+        held = {attempt for attempt, _ in living.values()}
+        self.renewed = {attempt: at for attempt, at in self.renewed.items() if attempt in held}
         for pid, (attempt, _) in living.items():
             since = time.monotonic() - self.renewed.setdefault(attempt, time.monotonic())
             if since > self.lease * 0.6:
@@ -129,9 +137,10 @@ class Keeper:
 
     def run(self) -> None:
         """Until the worker is gone; then whatever its children held is buried at once."""
+        Thread(target=self.watch, daemon=True).start()
         while _alive(self.worker_pid) and os.getppid() == self.worker_pid:
             self.tick()
-            time.sleep(self._pause())
+            time.sleep(self.tick_seconds)
         deadline = time.monotonic() + self.lease
         while (hands := on_desk(self.desk)) and time.monotonic() < deadline:
             for pid in hands:

@@ -155,3 +155,25 @@ def test_a_flushed_broker_loses_nothing(fleet, broker, define, tmp_path):
     fleet.beat()
     until(lambda: Execution.objects.filter(state="completed").count() == 200, seconds=60)
     assert sorted(lines(out, "END")) == sorted(str(e.pk) for e in executions)
+
+
+def test_work_ends_before_its_lease_when_the_keeper_hears_nothing_from_the_database(fleet, define, tmp_path):
+    fleet.worker("deaf")
+    out = tmp_path / "out"
+    execution = trigger.trigger(define(config={"path": str(out), "waitFor": "/nonexistent"}))
+    until(lambda: lines(out, "START"))
+    pid = running_pid(execution)
+    keeper = next(p for p in fleet.processes[0].tree() if "tasks_app.worker" in p.cmdline())
+    connected = {c.laddr.port for c in keeper.net_connections() if c.status == "ESTABLISHED"}
+    silent = [
+        p for p in psutil.process_iter(["name", "net_connections"]) if p.info["name"] == "postgres"
+        and any(c.raddr and c.raddr.port in connected for c in p.info["net_connections"] or ())
+    ]  # fmt: skip
+    assert silent
+    for backend in silent:
+        backend.suspend()
+    try:
+        until(lambda: lines(out, "END") or not psutil.pid_exists(pid), seconds=2.5, what="the child ends its work")
+    finally:
+        for backend in silent:
+            backend.resume()

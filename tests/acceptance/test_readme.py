@@ -14,7 +14,7 @@ from config.local import ports
 from tests.acceptance.test_make_up import OneMachine
 from tests.documents import README, Block, blocks, pages, shown
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("readme")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("make_up")]
 SEPARATOR = "\x1e"
 PATIENCE_SECONDS = 240
 WALKED = [page for page in pages() if page != README and blocks(page, "walkthrough")]

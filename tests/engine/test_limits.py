@@ -115,9 +115,8 @@ def test_too_many_waiting_is_refused_with_a_time_to_come_back(define, settings):
 
     settings.TASKFLEET = replace(settings.TASKFLEET, waiting_limit_owner=5)
     definition = define()
-    for _ in range(5 + dispatch.FEWEST_OUT):
-        backpressure.forget()
-        trigger.trigger(definition)
+    for kind in ({}, {"delay": timedelta(hours=1)}, {}, {"delay": timedelta(hours=1)}, {}):
+        trigger.trigger(definition, **kind)
     backpressure.forget()
     with pytest.raises(Refused) as refused:
         trigger.trigger(definition)
