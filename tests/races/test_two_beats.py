@@ -46,7 +46,7 @@ def tick_until_idle(limit: int = 7) -> None:
 
 
 def test_three_beats_share_the_work_and_each_occurrence_runs_once(define):
-    schedules = [scheduled(define(), due=minute()) for _ in range(60)]
+    schedules = [scheduled(define(), "0 0 1 1 *", due=minute()) for _ in range(60)]
     at_once(tick_until_idle, tick_until_idle, tick_until_idle)
     assert Occurrence.objects.count() == Execution.objects.count() == OccurrenceRun.objects.count() == 60
     assert set(Occurrence.objects.values_list("schedule_id", flat=True)) == {schedule.pk for schedule in schedules}
@@ -55,7 +55,7 @@ def test_three_beats_share_the_work_and_each_occurrence_runs_once(define):
 def test_beats_that_all_see_the_same_instant_again_run_it_once(define):
     """As if the rows had not been advanced: the ledger alone must hold."""
     definition = define()
-    schedule = scheduled(definition, due=minute())
+    schedule = scheduled(definition, "0 0 1 1 *", due=minute())
 
     def again():
         for _ in range(10):
@@ -67,7 +67,7 @@ def test_beats_that_all_see_the_same_instant_again_run_it_once(define):
 
 
 def test_a_stock_beats_message_and_our_own_tick_run_it_once(define):
-    schedules = [scheduled(define(), due=minute()) for _ in range(20)]
+    schedules = [scheduled(define(), "0 0 1 1 *", due=minute()) for _ in range(20)]
     at_once(tick_until_idle, lambda: [occurrence_due(schedule.pk) for schedule in schedules])
     assert Occurrence.objects.count() == Execution.objects.count() == 20
 
