@@ -58,7 +58,7 @@ def _measure(stage: Stage, client: Client, workflow: dict[str, Any]) -> dict[str
     ids = _load(client, tasks, names, lines=str(stage.lines))
     loaded = time.monotonic()
     run = client.post("workflows/", {"task_ids": ids, "name": workflow["name"]})
-    ended = until(lambda: _ended(client, run["workflow_id"]), seconds=1800, what=f"{workflow['name']} ends", every=0.2)
+    ended = until(lambda: _ended(client, run["workflow_id"]), seconds=1800, what=f"{workflow['name']} ends", every=1.0)
     took = time.monotonic() - loaded
     return {
         "workflow": workflow["name"],
