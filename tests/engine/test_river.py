@@ -196,3 +196,23 @@ def test_a_gated_run_waits_until_its_upstream_has_ended_well_and_force_passes(de
     blocked.refresh_from_db()
     assert blocked.state == "completed"
     assert trigger.trigger(gated).state == "pending"
+
+
+def test_work_that_leaves_a_transaction_open_or_broken_holds_nobody_up(define):
+    from executors.general.functions import custom_function
+    from tasks_app.engine.rows import rows
+
+    @custom_function
+    def leaves_a_mess() -> dict[str, int]:
+        from django.db import connection
+
+        cursor = connection.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE fleet_slot IN ACCESS EXCLUSIVE MODE")
+        return {"done": 1}
+
+    execution = trigger.trigger(define("custom", {"function": "leaves_a_mess"}))
+    drain()
+    execution.refresh_from_db()
+    assert execution.state == "completed"
+    assert rows("SELECT count(*) AS n FROM pg_locks WHERE mode = 'AccessExclusiveLock'")[0].n == 0
