@@ -44,8 +44,8 @@ def sleep(*, seconds: Annotated[float, Field(ge=0, le=86_400)], context: Context
 def process_data(*, source: str, target: str = "result", select: str | None = None, context: Context[Any]) -> Result:
     """Takes records from a source, selects from them with JMESPath, and puts them to a target.
 
-    Sources: `inputs` (all upstream results by name), the name of one upstream, and the places `database` and `cache`,
-    which hold what earlier runs of this task put there. Targets: `result`, `database`, `cache`.
+    Sources: `inputs` (the ends of all upstreams by name), what one upstream returned by its name, and the places
+    `database` and `cache`, which hold what earlier runs of this task put there. Targets: `result`, `database`, `cache`.
     """
     places = dict(context.state.get("process_data") or {})
     records = _selected(_source(source, context, places), select)
@@ -65,8 +65,8 @@ def process_data(*, source: str, target: str = "result", select: str | None = No
 
 @custom_function
 def aggregate_results(*, operation: Operation = "collect", select: str | None = None, context: Context[Any]) -> Result:
-    """Brings the results of all upstream tasks together; `select` picks the value of each with JMESPath."""
-    values = {name: _selected(_data(end), select) for name, end in context.inputs.items()}
+    """Brings all upstream tasks together: what each returned, or what `select` (JMESPath) picks of its end."""
+    values = {name: _selected(end, select) if select else _data(end) for name, end in context.inputs.items()}
     return Result(
         f"{operation} over {len(values)} results",
         data={"operation": operation, "count": len(values), "value": _aggregated(operation, values)},
@@ -76,7 +76,7 @@ def aggregate_results(*, operation: Operation = "collect", select: str | None = 
 
 def _source(source: str, context: Context[Any], places: Mapping[str, Any]) -> Any:
     if source == "inputs":
-        return {name: _data(end) for name, end in context.inputs.items()}
+        return dict(context.inputs)
     if source in context.inputs:
         return _data(context.inputs[source])
     if source in ("database", "cache"):

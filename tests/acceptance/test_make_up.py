@@ -134,8 +134,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneMachine]:
 
 def test_make_up_is_this_very_command() -> None:
     done = subprocess.run(
-        ["make", "--dry-run", "--assume-old=.venv/.runtime-installed", "up"],
+        ["make", "--no-print-directory", "--dry-run", "--assume-old=.venv/.runtime-installed", "up"],
         cwd=REPOSITORY,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         capture_output=True,
         text=True,
         check=True,
