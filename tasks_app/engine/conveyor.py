@@ -31,9 +31,7 @@ _JOINS = f"""
 WITH j AS (
     SELECT DISTINCT l.downstream_id AS id FROM fleet_link l JOIN fleet_execution d ON d.id = l.downstream_id
     JOIN fleet_definition_version v ON v.id = d.version_id
-    WHERE l.upstream_id = ANY(%(ids)s) AND l.state = 'open' AND v.dependency_mode = 'all'
-      AND (d.state || '') = 'blocked'
-      AND (SELECT count(*) FROM (SELECT 1 FROM fleet_link s WHERE s.upstream_id = l.upstream_id LIMIT 2) t) = 1
+    WHERE l.upstream_id = ANY(%(ids)s) AND l.state = 'open' AND v.dependency_mode = 'all' AND d.state = 'blocked'
       AND (SELECT count(*) FROM (SELECT 1 FROM fleet_link s WHERE s.downstream_id = l.downstream_id
            LIMIT {WIDEST_CHORD} + 1) t) BETWEEN 2 AND {WIDEST_CHORD}
 )

@@ -16,7 +16,6 @@ import structlog
 from tasks_app.domain.states import Actor, State, may_open_as, sources_of
 from tasks_app.engine.held import COLUMNS, SLOT_KEYS, TABLES
 from tasks_app.engine.opening import Opening
-from tasks_app.engine.queue import PENDING, RUNNING
 from tasks_app.engine.rows import often
 
 # A definition that is not active is locked: whoever is just resuming it must not overlook what is being held.
@@ -24,8 +23,7 @@ _NOT_ACTIVE = """(NOT e.forced AND EXISTS (
         SELECT 1 FROM fleet_definition d WHERE d.id = e.definition_id AND d.status <> 'active' FOR SHARE))"""
 _READY = f"""queue_at = now() - e.priority * interval '10 minutes', sent_at = NULL, resend_at = NULL, sends = 0,
     waiting_slot = NULL, blocked_until = NULL, attempt_id = NULL, held = {_NOT_ACTIVE}"""
-_FINAL = """finished_at = now(), attempt_id = NULL, queue_at = NULL, sent_at = NULL, resend_at = NULL,
-    waiting_slot = NULL, blocked_until = NULL"""
+_FINAL = "finished_at = now(), attempt_id = NULL, sent_at = NULL, resend_at = NULL, blocked_until = NULL"
 
 # What else changes with the state. Everything computed from the database's clock.
 _EFFECTS: dict[State, str] = {
@@ -81,7 +79,7 @@ _UNGATED = "WHERE NOT EXISTS (SELECT 1 FROM fleet_dependency p WHERE p.downstrea
 _MOVE = """
 WITH locked AS (
     SELECT e.id, e.state FROM fleet_execution e
-    WHERE e.id = ANY(%(ids)s) AND (e.state || '') = ANY(%(sources)s) {where}
+    WHERE e.id = ANY(%(ids)s) AND e.state = ANY(%(sources)s) {where}
     ORDER BY e.id FOR UPDATE {skip}
 ), moved AS (
     UPDATE fleet_execution e SET state = {target}, {effects}
@@ -101,7 +99,7 @@ _CLAIM = f"""
 WITH found AS (
     SELECT {COLUMNS}, e.run_at, e.created_at, h.state AS kept_state, {SLOT_KEYS} AS slot_keys
     FROM {TABLES} LEFT JOIN fleet_definition_head h ON h.definition_id = e.definition_id
-    WHERE {{which}} AND {PENDING} AND (d.status = 'active' OR e.forced)
+    WHERE {{which}} AND e.state = 'pending' AND (d.status = 'active' OR e.forced)
       AND e.task_type = ANY(%(types)s::text[])
     FOR UPDATE OF e SKIP LOCKED
 ), one_limit AS (
@@ -122,8 +120,7 @@ WITH found AS (
     FROM granted RETURNING id, execution_id, number, started_at, deadline_at, slots
 ), e AS (
     UPDATE fleet_execution x SET state = 'running', attempt_id = a.id, attempts = a.number, progress = NULL,
-        started_at = coalesce(x.started_at, a.started_at), queue_at = NULL, sent_at = NULL, resend_at = NULL,
-        waiting_slot = NULL
+        started_at = coalesce(x.started_at, a.started_at), sent_at = NULL, resend_at = NULL, waiting_slot = NULL
     FROM a WHERE x.id = a.execution_id
 ), t AS (
     INSERT INTO fleet_transition (execution_id, old, new, actor, attempt_id, reason, trace_id)
@@ -136,11 +133,11 @@ SELECT granted.*, a.id AS opened_id, a.number, a.started_at, a.deadline_at, a.sl
 # With a cancel asked for, every end but completed is cancelled. {alone} and {head} make it the whole of an end that
 # nothing depends on: a unit of its one limit given back (before the head, in the order of every other end), its
 # definition's head written.
-_END = f"""
+_END = """
 WITH locked AS (
     SELECT e.id, e.attempts, e.cancel_requested_at, e.cancel_requested_by, e.cancel_reason, e.definition_id, e.trace_id
     FROM fleet_execution e
-    WHERE e.id = %(id)s AND {RUNNING} AND e.attempt_id = %(attempt_id)s::bigint {{alone}} FOR UPDATE OF e
+    WHERE e.id = %(id)s AND e.state = 'running' AND e.attempt_id = %(attempt_id)s::bigint {alone} FOR UPDATE OF e
 ), moved AS (
     UPDATE fleet_execution e SET
         state = CASE WHEN locked.cancel_requested_at IS NOT NULL AND %(target)s::text <> 'completed' THEN 'cancelled'
@@ -177,11 +174,11 @@ WITH locked AS (
     INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, attempt_id, reason, trace_id)
     SELECT id, 'running', state, %(actor)s::text, user_id, %(attempt_id)s::bigint,
         coalesce(cancel_reason, %(reason)s::text), trace_id FROM moved
-) {{head}}
+) {head}
 SELECT m.id, 'running' AS old, m.state AS new, m.pool, m.definition_id, m.workflow_id, m.batch_id, closed.slots,
     EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = m.definition_id) AS has_dependents,
     (SELECT count(*) FROM fleet_execution w
-     WHERE w.pool = m.pool AND w.sent_at IS NOT NULL AND (w.state || '') = 'pending') AS out
+     WHERE w.pool = m.pool AND w.state = 'pending' AND w.sent_at IS NOT NULL) AS out
 FROM moved m, closed
 """
 _ALONE = """

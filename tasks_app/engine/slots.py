@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from tasks_app.engine.clock import policy
-from tasks_app.engine.queue import PENDING
 from tasks_app.engine.rows import execute, often, rows
 
 _LOCK = """
@@ -17,11 +16,11 @@ SELECT key, used < "limit" AS free FROM fleet_slot WHERE key = ANY(%(keys)s)
 ORDER BY array_position(%(order)s::text[], split_part(key, ':', 1)), key FOR UPDATE
 """
 _ORDER = ["global", "pool", "type", "definition", "key", "batch"]
-_NEXT = f"""
+_NEXT = """
 UPDATE fleet_execution e SET waiting_slot = NULL FROM (
     SELECT w.id FROM fleet_slot s CROSS JOIN LATERAL (
-        SELECT e.id FROM fleet_execution e WHERE e.waiting_slot = s.key AND {PENDING}
-        ORDER BY e.queue_at LIMIT greatest(0, s."limit" - s.used) FOR UPDATE SKIP LOCKED) w
+        SELECT x.id FROM fleet_execution x WHERE x.waiting_slot = s.key AND x.state = 'pending'
+        ORDER BY x.queue_at LIMIT greatest(0, s."limit" - s.used) FOR UPDATE SKIP LOCKED) w
     WHERE s.key = ANY(%(keys)s::text[])) n
 WHERE e.id = n.id RETURNING e.pool
 """
@@ -85,7 +84,7 @@ def set_limit(key: str, limit: int | None) -> None:
     if limit is None:
         execute("DELETE FROM fleet_slot WHERE key = %(key)s", {"key": key})
         execute(
-            "UPDATE fleet_execution SET waiting_slot = NULL WHERE waiting_slot = %(key)s",
+            "UPDATE fleet_execution SET waiting_slot = NULL WHERE waiting_slot = %(key)s AND state = 'pending'",
             {"key": key},
         )
         return

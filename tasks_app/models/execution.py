@@ -51,8 +51,7 @@ class Execution(models.Model):
     start_by = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
 
-    # The queue: `queue_at` is the ready time less ten minutes a step of priority, so that waiting raises it. Only what
-    # is pending has one: the indexes of the queue go by it, not by the state (see `engine/queue.py`).
+    # The queue: `queue_at` is the ready time less ten minutes a step of priority, so that waiting raises it.
     queue_at = models.DateTimeField(null=True)
     turn_key = models.IntegerField(db_default=0)
     held = models.BooleanField(db_default=False)
@@ -93,14 +92,12 @@ class Execution(models.Model):
             models.Index(
                 fields=["pool", "turn_key", "queue_at"],
                 name="execution_queue",
-                condition=models.Q(
-                    queue_at__isnull=False, held=False, waiting_slot=None, sent_at=None, batch_id=None
-                ),
+                condition=models.Q(state="pending", held=False, waiting_slot=None, sent_at=None, batch_id=None),
             ),
             models.Index(
                 fields=["pool", "resend_at"],
                 name="execution_out",
-                condition=models.Q(sent_at__isnull=False),
+                condition=models.Q(state="pending", sent_at__isnull=False),
             ),
             models.Index(
                 fields=["run_at"], name="execution_due", condition=models.Q(state__in=["scheduled", "retrying"])
@@ -108,7 +105,7 @@ class Execution(models.Model):
             models.Index(
                 fields=["waiting_slot", "queue_at"],
                 name="execution_slot",
-                condition=models.Q(waiting_slot__isnull=False),
+                condition=models.Q(state="pending", waiting_slot__isnull=False),
             ),
             models.Index(
                 fields=["start_by"],
@@ -119,7 +116,7 @@ class Execution(models.Model):
             models.Index(
                 fields=["batch_id", "queue_at", "batch_position"],
                 name="execution_lane",
-                condition=models.Q(queue_at__isnull=False, batch_id__isnull=False),
+                condition=models.Q(state="pending", batch_id__isnull=False),
             ),
             models.Index(
                 fields=["batch_id", "state"], name="execution_batch", condition=models.Q(batch_id__isnull=False)

@@ -215,4 +215,6 @@ def test_work_that_leaves_a_transaction_open_or_broken_holds_nobody_up(define):
     drain()
     execution.refresh_from_db()
     assert execution.state == "completed"
-    assert rows("SELECT count(*) AS n FROM pg_locks WHERE mode = 'AccessExclusiveLock'")[0].n == 0
+    held = "SELECT count(*) AS n FROM pg_locks WHERE relation = 'fleet_slot'::regclass AND mode = 'AccessExclusiveLock'"
+    ours = "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    assert rows(f"{held} {ours}")[0].n == 0
