@@ -203,7 +203,7 @@ def test_work_that_leaves_a_transaction_open_or_broken_holds_nobody_up(define):
     from tasks_app.engine.rows import rows
 
     @custom_function
-    def leaves_a_mess() -> dict[str, int]:
+    def leaves_a_mess():
         from django.db import connection
 
         cursor = connection.cursor()
