@@ -13,7 +13,7 @@ from django.db import transaction
 
 from tasks_app.domain.refusals import Code, Refused, invalid
 from tasks_app.domain.states import Actor, State
-from tasks_app.engine import backpressure, control, lanes, moves, slots
+from tasks_app.engine import backpressure, control, lanes, moves, slots, statistics
 from tasks_app.engine.opening import Opening
 from tasks_app.engine.rows import decoded, execute, one, rows
 from tasks_app.models import Batch
@@ -123,6 +123,7 @@ def _open(batch: Batch, members: Sequence[Opening], *, user_id: int | None) -> N
                 "executions": [m.id for m in some],
             },
         )
+    statistics.told_of(len(members))
     transaction.on_commit(partial(lanes.launch, batch), robust=True)
 
 

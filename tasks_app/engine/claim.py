@@ -16,18 +16,19 @@ from tasks_app.domain.states import Actor, State
 from tasks_app.engine import moves, slots
 from tasks_app.engine.clock import once_more, policy
 from tasks_app.engine.held import COLUMNS, SLOT_KEYS, TABLES, Held, from_row
+from tasks_app.engine.queue import MEMBER, PENDING
 from tasks_app.engine.rows import decoded, execute, one
 
 _LOOK = f"""
 SELECT {COLUMNS}, {SLOT_KEYS} AS slot_keys
-FROM {TABLES} WHERE e.id = %(id)s AND e.state = 'pending' FOR UPDATE OF e SKIP LOCKED
+FROM {TABLES} WHERE e.id = %(id)s AND {PENDING} FOR UPDATE OF e SKIP LOCKED
 """
-_NEXT_MEMBER = """
-SELECT e.id FROM fleet_execution e JOIN fleet_batch b ON b.id = e.batch_id
-WHERE e.batch_id = %(batch)s AND e.state = 'pending' AND NOT e.held AND e.waiting_slot IS NULL
-  AND b.state = 'running' AND b.cancel_requested_at IS NULL
-  AND NOT (b.stop_on_failure AND EXISTS (
-      SELECT 1 FROM fleet_execution f WHERE f.batch_id = b.id AND f.state = 'failed' AND NOT f.superseded))
+_NEXT_MEMBER = f"""
+SELECT e.id FROM fleet_execution e WHERE {MEMBER} AND EXISTS (
+    SELECT 1 FROM fleet_batch b
+    WHERE b.id = %(batch)s::uuid AND b.state = 'running' AND b.cancel_requested_at IS NULL
+      AND NOT (b.stop_on_failure AND EXISTS (
+          SELECT 1 FROM fleet_execution f WHERE f.batch_id = b.id AND f.state = 'failed' AND NOT f.superseded)))
 ORDER BY e.queue_at, e.batch_position LIMIT 1 FOR UPDATE OF e SKIP LOCKED
 """
 _THIS = "e.id = %(id)s"

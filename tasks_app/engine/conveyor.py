@@ -31,7 +31,9 @@ _JOINS = f"""
 WITH j AS (
     SELECT DISTINCT l.downstream_id AS id FROM fleet_link l JOIN fleet_execution d ON d.id = l.downstream_id
     JOIN fleet_definition_version v ON v.id = d.version_id
-    WHERE l.upstream_id = ANY(%(ids)s) AND l.state = 'open' AND v.dependency_mode = 'all' AND d.state = 'blocked'
+    WHERE l.upstream_id = ANY(%(ids)s) AND l.state = 'open' AND v.dependency_mode = 'all'
+      AND (d.state || '') = 'blocked'
+      AND (SELECT count(*) FROM (SELECT 1 FROM fleet_link s WHERE s.upstream_id = l.upstream_id LIMIT 2) t) = 1
       AND (SELECT count(*) FROM (SELECT 1 FROM fleet_link s WHERE s.downstream_id = l.downstream_id
            LIMIT {WIDEST_CHORD} + 1) t) BETWEEN 2 AND {WIDEST_CHORD}
 )
@@ -72,6 +74,11 @@ def plan(picked: Sequence[Any]) -> tuple[list[Shipment], set[UUID]]:
         head, tail = _message(row, parents), tails.get(row.id, [])
         shipments.append(Chain((head, *(_message(link, parents) for link in tail))) if tail else head)
     return shipments, sent | {row.id for row in alone}
+
+
+def single(row: Any) -> Message:
+    """The message of an execution outside any run."""
+    return _message(row, {})
 
 
 def _message(row: Any, parents: dict[UUID, str]) -> Message:

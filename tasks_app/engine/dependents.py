@@ -20,11 +20,13 @@ SELECT id, upstream_definition_id, downstream_id, condition, expression, delay_m
 WHERE upstream_definition_id = ANY(%(ids)s) AND upstream_id IS NULL AND state = 'open' ORDER BY id FOR UPDATE
 """
 _EDGES = """
-SELECT p.upstream_id, p.downstream_id, p.condition, p.expression, p.delay_ms, v.dependency_mode AS mode,
+SELECT p.upstream_id, p.downstream_id, p.condition, p.expression, p.delay_ms, x.mode,
     (SELECT count(*) FROM fleet_dependency q WHERE q.downstream_id = p.downstream_id) AS upstreams
-FROM fleet_dependency p JOIN fleet_definition d ON d.id = p.downstream_id
+FROM fleet_dependency p CROSS JOIN LATERAL (
+    SELECT v.dependency_mode AS mode FROM fleet_definition d
     JOIN fleet_definition_version v ON v.id = d.current_version_id
-WHERE p.upstream_id = ANY(%(ids)s) AND d.status = 'active' AND v.trigger_on_dependencies ORDER BY p.id
+    WHERE d.id = p.downstream_id AND d.status = 'active' AND v.trigger_on_dependencies LIMIT 1) x
+WHERE p.upstream_id = ANY(%(ids)s) ORDER BY p.id
 """
 _IN_RUN = """
 SELECT DISTINCT workflow_id, definition_id FROM fleet_execution

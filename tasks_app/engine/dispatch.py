@@ -5,12 +5,13 @@ Each pool has at most twice as many messages out as it has live children, so tha
 commits that made something ready, and by the loop that also sends again what nobody claimed.
 """
 
+import json
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from tasks_app.broker.fuse import FUSE
 from tasks_app.broker.messages import Chain, Chord, Message, Shipment
@@ -18,20 +19,20 @@ from tasks_app.broker.send import send
 from tasks_app.domain.states import Actor, State
 from tasks_app.engine import conveyor, lanes, moves
 from tasks_app.engine.clock import once_more, policy
+from tasks_app.engine.queue import PENDING, SENT, UNSENT
 from tasks_app.engine.rows import execute, often, rows
 
 FEWEST_OUT = 4
 A_PASS = 1000
 FRESH_SECONDS = 1.0
 _known: dict[str, tuple[float, int]] = {}
-_QUEUED = """e.pool = %(pool)s AND e.state = 'pending' AND NOT e.held AND e.waiting_slot IS NULL
-    AND e.sent_at IS NULL AND e.batch_id IS NULL"""
+_QUEUED = f"e.pool = %(pool)s AND {UNSENT}"
 # The lock is its own statement: the next one must see what the last dispatcher of this pool committed. Nobody waits for
 # the disk meanwhile: a stamp that a crash of the server takes away only makes a message go out twice.
 _LOCK = """
 SELECT pg_advisory_xact_lock(hashtext(%(lock)s::text)), set_config('synchronous_commit', 'off', true)
 """
-_OUT = "fleet_execution WHERE pool = %(pool)s AND state = 'pending' AND sent_at IS NOT NULL"
+_OUT = f"fleet_execution e WHERE e.pool = %(pool)s AND {SENT}"
 _MOST = """SELECT greatest(%(fewest)s::int, 2 * coalesce((SELECT sum(concurrency) FROM fleet_worker
     WHERE stopped_at IS NULL AND heartbeat_at > now() - %(lease)s::interval AND %(pool)s = ANY(pools)), 0))::int AS most
 """
@@ -46,7 +47,7 @@ WITH RECURSIVE room AS ({_ROOM}), turns AS (
             ORDER BY e.turn_key LIMIT 1)
     FROM turns t WHERE t.turn_key IS NOT NULL
 ), out AS (
-    SELECT turn_key, count(*) AS n FROM {_OUT} GROUP BY turn_key
+    SELECT e.turn_key, count(*) AS n FROM {_OUT} GROUP BY e.turn_key
 ), candidates AS (
     SELECT c.id, c.queue_at, coalesce(out.n, 0) + row_number() OVER (PARTITION BY t.turn_key ORDER BY c.queue_at, c.id)
         AS turn, least(9, floor(extract(epoch FROM now() - c.queue_at) / 600)) AS urgency
@@ -56,8 +57,8 @@ WITH RECURSIVE room AS ({_ROOM}), turns AS (
     WHERE t.turn_key IS NOT NULL
     ORDER BY urgency DESC, turn, c.queue_at, c.id LIMIT (SELECT greatest(0, room) FROM room)
 ), locked AS (
-    SELECT e.id, c.urgency, c.turn, c.queue_at FROM candidates c JOIN fleet_execution e ON e.id = c.id
-    WHERE {_QUEUED} ORDER BY e.id FOR UPDATE OF e SKIP LOCKED
+    SELECT c.* FROM (SELECT * FROM candidates ORDER BY id) c CROSS JOIN LATERAL (
+        SELECT * FROM fleet_execution x WHERE x.id = c.id LIMIT 1 FOR UPDATE SKIP LOCKED) e WHERE {_QUEUED}
 ), stamped AS (
     UPDATE fleet_execution e SET {_SENT} FROM locked l WHERE e.id = l.id
     RETURNING e.id, e.pool, e.priority, e.task_type, e.workflow_id, l.urgency, l.turn, l.queue_at
@@ -66,13 +67,12 @@ SELECT id, pool, priority, task_type, workflow_id FROM stamped ORDER BY urgency 
 """
 _STAMP = f"""
 UPDATE fleet_execution e SET {_SENT}
-FROM (SELECT id FROM fleet_execution WHERE id = ANY(%(ids)s) AND state = 'pending' ORDER BY id FOR UPDATE) l
+FROM (SELECT e.id FROM fleet_execution e WHERE e.id = ANY(%(ids)s) AND {PENDING} ORDER BY e.id FOR UPDATE) l
 WHERE e.id = l.id
 """
-_OVERDUE = """
-SELECT id, pool, priority, task_type, workflow_id FROM fleet_execution
-WHERE pool = %(pool)s AND state = 'pending' AND resend_at <= now() AND batch_id IS NULL
-ORDER BY resend_at LIMIT %(limit)s
+_OVERDUE = f"""
+SELECT e.id, e.pool, e.priority, e.task_type, e.workflow_id FROM {_OUT} AND e.resend_at <= now() AND e.batch_id IS NULL
+ORDER BY e.resend_at LIMIT %(limit)s
 """
 _DUE = """
 SELECT id, state FROM fleet_execution WHERE state IN ('scheduled', 'retrying') AND run_at <= now()
@@ -89,6 +89,26 @@ def refill(pool: str, *, out: int) -> int:
     """The same where one end made room. Nothing is done while more than half of the messages are `out`: the pool's
     workers have enough in hand. Opens a transaction."""
     return 0 if FUSE.blown or 2 * out > _most_out(pool) else _dispatch_pool(pool)
+
+
+def at_once() -> Mapping[str, Any] | None:
+    """What `moves.open_executions` needs to stamp one execution as sent where it is opened, without a dispatch of its
+    own; None where that may not be: the broker is away, or a caller's transaction would keep dispatchers out."""
+    if FUSE.blown or connection.in_atomic_block:
+        return None
+    return {
+        "most": json.dumps({pool: _most_out(pool) for pool in policy().pools}),
+        "interval": policy().unclaimed_after,
+    }
+
+
+def follow_opening(row: Any) -> None:
+    """Send what was opened and stamped `at_once`; where it was not, what may go by now. What stands behind others has
+    nothing to hurry: the next end sends those. `row` as opened. Opens a transaction."""
+    if row.sent:
+        _ship([conveyor.single(row)])
+    elif row.state == State.PENDING and not (row.behind and row.out):
+        refill(row.pool, out=row.out)
 
 
 def dispatch_once() -> int:
@@ -155,7 +175,7 @@ def _ship(shipments: list[Shipment]) -> None:
     if unsent:
         execute(
             "UPDATE fleet_execution SET sent_at = NULL, resend_at = NULL, sends = 0 "
-            "WHERE id = ANY(%(ids)s::uuid[]) AND state = 'pending'",
+            "WHERE id = ANY(%(ids)s::uuid[]) AND (state || '') = 'pending'",
             {"ids": unsent},
         )
 
@@ -177,11 +197,9 @@ def _wake() -> int:
 def _waiting_pools() -> list[str]:
     """Pools in which something waits, by a loose walk over the queue's indexes."""
     found = rows(
-        "SELECT pool FROM unnest(%(pools)s::text[]) AS p(pool) WHERE EXISTS ("
-        "SELECT 1 FROM fleet_execution e WHERE e.pool = p.pool AND e.state = 'pending' AND NOT e.held "
-        "AND e.waiting_slot IS NULL AND e.sent_at IS NULL AND e.batch_id IS NULL) "
-        "OR EXISTS (SELECT 1 FROM fleet_execution e WHERE e.pool = p.pool AND e.state = 'pending' "
-        "AND e.sent_at IS NOT NULL)",
+        "SELECT pool FROM unnest(%(pools)s::text[]) AS p(pool) "
+        f"WHERE EXISTS (SELECT 1 FROM fleet_execution e WHERE e.pool = p.pool AND {UNSENT}) "
+        f"OR EXISTS (SELECT 1 FROM fleet_execution e WHERE e.pool = p.pool AND {SENT})",
         {"pools": list(policy().pools)},
     )
     return [row.pool for row in found]

@@ -31,7 +31,7 @@ def settle_and_follow(ended: list[Ended], *, carried: Collection[UUID] = (), poo
 
 def after_alone(row: Any, pools: Collection[str]) -> None:
     """The same after an end that nothing depends on. `row` as `moves.end` gives it."""
-    if row.batch_id:
+    if row.batch_id and not row.more:
         closing.close_batches([row.batch_id])
     if pools:
         dispatch.dispatch(pools)

@@ -12,21 +12,21 @@ from django.db import transaction
 
 from tasks_app.broker.messages import CLOSE_BATCH, LANE, Chord, Message
 from tasks_app.broker.send import send
+from tasks_app.engine.queue import FREE
 from tasks_app.engine.rows import execute, one, rows
 
 SILENT_SECONDS = 5
-_STALLED = """
+_STALLED = f"""
 SELECT b.id, b.pool, b.priority, b.max_parallel FROM fleet_batch b
 WHERE b.state = 'running' AND b.cancel_requested_at IS NULL
   AND coalesce(greatest(b.lanes_seen_at, b.lanes_sent_at), '-infinity') < now() - %(silent)s * interval '1 second'
-  AND EXISTS (SELECT 1 FROM fleet_execution e WHERE e.batch_id = b.id AND e.state = 'pending'
-              AND NOT e.held AND e.waiting_slot IS NULL)
+  AND EXISTS (SELECT 1 FROM fleet_execution e WHERE e.batch_id::text = b.id::text AND {FREE})
 ORDER BY b.created_at LIMIT 100 FOR UPDATE SKIP LOCKED
 """
-_WANTED = """
+_WANTED = f"""
 SELECT least(%(most)s, greatest(1, coalesce((SELECT sum(concurrency) FROM fleet_worker WHERE stopped_at IS NULL
         AND heartbeat_at > now() - interval '1 minute' AND %(pool)s = ANY(pools)), 0)),
-    (SELECT count(*) FROM (SELECT 1 FROM fleet_execution WHERE batch_id = %(id)s AND state = 'pending'
+    (SELECT count(*) FROM (SELECT 1 FROM fleet_execution e WHERE e.batch_id::text = %(id)s::text AND {FREE}
         LIMIT %(most)s) t)) -
     (SELECT count(*) FROM fleet_execution WHERE batch_id = %(id)s AND state = 'running') AS lanes
 """

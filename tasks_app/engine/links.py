@@ -13,6 +13,7 @@ from uuid import UUID
 from tasks_app.domain.conditions import satisfied
 from tasks_app.domain.states import Actor, State
 from tasks_app.engine import moves
+from tasks_app.engine.queue import BLOCKED
 from tasks_app.engine.rows import often
 
 
@@ -33,12 +34,12 @@ WITH n AS (SELECT * FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(by)s::u
 UPDATE fleet_link l SET state = n.state, lit_by = n.by FROM n WHERE l.id = n.id AND l.state = 'open'
 RETURNING l.downstream_id, l.state, l.delay_ms
 """
-_COUNT_DOWN = """
+_COUNT_DOWN = f"""
 WITH n AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(lit)s::int[], %(dead)s::int[], %(delay)s::bigint[])
         AS n(id, lit, dead, delay)
 ), locked AS (
-    SELECT e.id FROM fleet_execution e JOIN n ON n.id = e.id WHERE e.state = 'blocked' ORDER BY e.id FOR UPDATE OF e
+    SELECT e.id FROM fleet_execution e JOIN n ON n.id = e.id WHERE {BLOCKED} ORDER BY e.id FOR UPDATE OF e
 )
 UPDATE fleet_execution e SET waiting_for = e.waiting_for - n.lit, open_links = e.open_links - n.lit - n.dead,
     run_at = CASE WHEN n.delay > 0 THEN greatest(e.run_at, now() + n.delay * interval '1 millisecond') ELSE e.run_at END

@@ -6,7 +6,7 @@ sets, locked in id order. Called by the verbs of this package only.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,8 @@ import structlog
 
 from tasks_app.domain.states import Actor, State, may_open_as, sources_of
 from tasks_app.engine.held import COLUMNS, SLOT_KEYS, TABLES
-from tasks_app.engine.opening import Opening
+from tasks_app.engine.opening import AT_ONCE, LATER, OPEN, UNGATED, Opening
+from tasks_app.engine.queue import PENDING, RUNNING
 from tasks_app.engine.rows import often
 
 # A definition that is not active is locked: whoever is just resuming it must not overlook what is being held.
@@ -23,7 +24,8 @@ _NOT_ACTIVE = """(NOT e.forced AND EXISTS (
         SELECT 1 FROM fleet_definition d WHERE d.id = e.definition_id AND d.status <> 'active' FOR SHARE))"""
 _READY = f"""queue_at = now() - e.priority * interval '10 minutes', sent_at = NULL, resend_at = NULL, sends = 0,
     waiting_slot = NULL, blocked_until = NULL, attempt_id = NULL, held = {_NOT_ACTIVE}"""
-_FINAL = "finished_at = now(), attempt_id = NULL, sent_at = NULL, resend_at = NULL, blocked_until = NULL"
+_FINAL = """finished_at = now(), attempt_id = NULL, queue_at = NULL, sent_at = NULL, resend_at = NULL,
+    waiting_slot = NULL, blocked_until = NULL"""
 
 # What else changes with the state. Everything computed from the database's clock.
 _EFFECTS: dict[State, str] = {
@@ -37,49 +39,10 @@ _EFFECTS: dict[State, str] = {
     State.MISSED: _FINAL,
 }
 
-_OPEN = """
-WITH o AS (
-    SELECT * FROM jsonb_to_recordset(%(openings)s::jsonb) AS o(
-        id uuid, definition_id uuid, cause text, state text, priority smallint, overrides jsonb, run_at timestamptz,
-        delay_ms bigint, due_at timestamptz, forced boolean, workflow_id uuid, waiting_for int, open_links int,
-        times_out boolean, batch_id uuid, batch_position int, generation smallint, parent_id uuid, rerun_of uuid,
-        occurrence_id bigint)
-), e AS (
-    INSERT INTO fleet_execution (
-        id, definition_id, version_id, owner_id, task_type, pool, priority, state, cause, forced, overrides, run_at,
-        due_at, start_by, blocked_until, finished_at, queue_at, turn_key, held, workflow_id, waiting_for, open_links,
-        batch_id, batch_position, generation, parent_id, rerun_of, occurrence_id, request_id, trace_id)
-    SELECT o.id, d.id, v.id, d.owner_id, v.task_type, v.pool, coalesce(o.priority, v.priority), o.state, o.cause,
-        o.forced, o.overrides,
-        CASE WHEN o.state = 'scheduled' THEN coalesce(o.run_at, now() + o.delay_ms * interval '1 millisecond')
-             ELSE o.run_at END,
-        o.due_at,
-        now() + v.start_by_seconds * interval '1 second',
-        CASE WHEN o.times_out THEN now() + v.dependency_timeout_seconds * interval '1 second' END,
-        CASE WHEN o.state = 'missed' THEN now() END,
-        CASE WHEN o.state = 'pending' THEN now() - coalesce(o.priority, v.priority) * interval '10 minutes' END,
-        coalesce(d.owner_id, 0),
-        NOT o.forced AND d.status <> 'active' AND EXISTS (
-            SELECT 1 FROM fleet_definition x WHERE x.id = d.id AND x.status <> 'active' FOR SHARE),
-        o.workflow_id, o.waiting_for, o.open_links,
-        o.batch_id, o.batch_position, o.generation, o.parent_id, o.rerun_of, o.occurrence_id,
-        %(request_id)s::text, coalesce(o.workflow_id, o.batch_id, o.id)::text
-    FROM o JOIN fleet_definition d ON d.id = o.definition_id
-           JOIN fleet_definition_version v ON v.id = d.current_version_id
-    {where}
-    RETURNING id, definition_id, state, pool, trace_id
-), t AS (
-    INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, reason, request_id, trace_id)
-    SELECT id, NULL, state, %(actor)s::text, %(user_id)s::int, %(reason)s::text, %(request_id)s::text, trace_id FROM e
-)
-SELECT id, definition_id, state, pool FROM e
-"""
-_UNGATED = "WHERE NOT EXISTS (SELECT 1 FROM fleet_dependency p WHERE p.downstream_id = o.definition_id)"
-
 _MOVE = """
 WITH locked AS (
     SELECT e.id, e.state FROM fleet_execution e
-    WHERE e.id = ANY(%(ids)s) AND e.state = ANY(%(sources)s) {where}
+    WHERE e.id = ANY(%(ids)s) AND (e.state || '') = ANY(%(sources)s) {where}
     ORDER BY e.id FOR UPDATE {skip}
 ), moved AS (
     UPDATE fleet_execution e SET state = {target}, {effects}
@@ -99,7 +62,7 @@ _CLAIM = f"""
 WITH found AS (
     SELECT {COLUMNS}, e.run_at, e.created_at, h.state AS kept_state, {SLOT_KEYS} AS slot_keys
     FROM {TABLES} LEFT JOIN fleet_definition_head h ON h.definition_id = e.definition_id
-    WHERE {{which}} AND e.state = 'pending' AND (d.status = 'active' OR e.forced)
+    WHERE {{which}} AND {PENDING} AND (d.status = 'active' OR e.forced)
       AND e.task_type = ANY(%(types)s::text[])
     FOR UPDATE OF e SKIP LOCKED
 ), one_limit AS (
@@ -120,7 +83,8 @@ WITH found AS (
     FROM granted RETURNING id, execution_id, number, started_at, deadline_at, slots
 ), e AS (
     UPDATE fleet_execution x SET state = 'running', attempt_id = a.id, attempts = a.number, progress = NULL,
-        started_at = coalesce(x.started_at, a.started_at), sent_at = NULL, resend_at = NULL, waiting_slot = NULL
+        started_at = coalesce(x.started_at, a.started_at), queue_at = NULL, sent_at = NULL, resend_at = NULL,
+        waiting_slot = NULL
     FROM a WHERE x.id = a.execution_id
 ), t AS (
     INSERT INTO fleet_transition (execution_id, old, new, actor, attempt_id, reason, trace_id)
@@ -133,11 +97,11 @@ SELECT granted.*, a.id AS opened_id, a.number, a.started_at, a.deadline_at, a.sl
 # With a cancel asked for, every end but completed is cancelled. {alone} and {head} make it the whole of an end that
 # nothing depends on: a unit of its one limit given back (before the head, in the order of every other end), its
 # definition's head written.
-_END = """
+_END = f"""
 WITH locked AS (
     SELECT e.id, e.attempts, e.cancel_requested_at, e.cancel_requested_by, e.cancel_reason, e.definition_id, e.trace_id
     FROM fleet_execution e
-    WHERE e.id = %(id)s AND e.state = 'running' AND e.attempt_id = %(attempt_id)s::bigint {alone} FOR UPDATE OF e
+    WHERE e.id = %(id)s AND {RUNNING} AND e.attempt_id = %(attempt_id)s::bigint {{alone}} FOR UPDATE OF e
 ), moved AS (
     UPDATE fleet_execution e SET
         state = CASE WHEN locked.cancel_requested_at IS NOT NULL AND %(target)s::text <> 'completed' THEN 'cancelled'
@@ -174,11 +138,13 @@ WITH locked AS (
     INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, attempt_id, reason, trace_id)
     SELECT id, 'running', state, %(actor)s::text, user_id, %(attempt_id)s::bigint,
         coalesce(cancel_reason, %(reason)s::text), trace_id FROM moved
-) {head}
+) {{head}}
 SELECT m.id, 'running' AS old, m.state AS new, m.pool, m.definition_id, m.workflow_id, m.batch_id, closed.slots,
     EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = m.definition_id) AS has_dependents,
+    EXISTS (SELECT 1 FROM fleet_execution w
+            WHERE w.batch_id::text = m.batch_id::text AND w.queue_at IS NOT NULL) AS more,
     (SELECT count(*) FROM fleet_execution w
-     WHERE w.pool = m.pool AND w.state = 'pending' AND w.sent_at IS NOT NULL) AS out
+     WHERE w.pool = m.pool AND w.sent_at IS NOT NULL AND (w.state || '') = 'pending') AS out
 FROM moved m, closed
 """
 _ALONE = """
@@ -213,9 +179,13 @@ def open_executions(
     user_id: int | None = None,
     reason: str = "",
     only_ungated: bool = False,
+    at_once: Mapping[str, Any] | None = None,
 ) -> list[Any]:
     """Insert executions in their first state. Returns rows (id, definition_id, state, pool); a definition that is gone
-    gives none, with `only_ungated` neither one that has upstreams. Requires a transaction for more than one."""
+    gives none, with `only_ungated` neither one that has upstreams. Requires a transaction for more than one.
+
+    `at_once` (see `dispatch.at_once`), for one only: stamped as `sent` when its message may go before all others;
+    `out` is how many messages of its pool are out besides."""
     for state in {opening.state for opening in openings}:
         if not may_open_as(state, actor):
             raise ValueError(f"{actor} may not open an execution as {state}")
@@ -225,8 +195,10 @@ def open_executions(
         "user_id": user_id,
         "reason": reason,
         "request_id": _request_id(),
+        **(at_once or {"interval": None}),
     }
-    return often(_OPEN.format(where=_UNGATED if only_ungated else ""), params)
+    sql = OPEN.format(queue=AT_ONCE if at_once else LATER, where=UNGATED if only_ungated else "")
+    return often(sql, params)
 
 
 def move(

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks_app.engine.clock import policy
+from tasks_app.engine.queue import PENDING
 from tasks_app.engine.rows import execute, often, rows
 
 _LOCK = """
@@ -16,12 +17,12 @@ SELECT key, used < "limit" AS free FROM fleet_slot WHERE key = ANY(%(keys)s)
 ORDER BY array_position(%(order)s::text[], split_part(key, ':', 1)), key FOR UPDATE
 """
 _ORDER = ["global", "pool", "type", "definition", "key", "batch"]
-_NEXT = """
+_NEXT = f"""
 UPDATE fleet_execution e SET waiting_slot = NULL FROM (
     SELECT w.id FROM fleet_slot s CROSS JOIN LATERAL (
-        SELECT x.id FROM fleet_execution x WHERE x.waiting_slot = s.key AND x.state = 'pending'
-        ORDER BY x.queue_at LIMIT greatest(0, s."limit" - s.used) FOR UPDATE SKIP LOCKED) w
-    WHERE s.key = ANY(%(keys)s::text[])) n
+        SELECT e.id FROM fleet_execution e WHERE e.waiting_slot = s.key AND {PENDING}
+        ORDER BY e.queue_at LIMIT greatest(0, s."limit" - s.used) FOR UPDATE SKIP LOCKED) w
+    WHERE s.key = %(key)s::text) n
 WHERE e.id = n.id RETURNING e.pool
 """
 _TRUTH = """
@@ -63,7 +64,7 @@ def give_back(keys: Sequence[str]) -> set[str]:
 
 def let_through(keys: Sequence[str]) -> set[str]:
     """Clear the mark of as many waiting executions as units are free. Requires a transaction."""
-    return {row.pool for row in often(_NEXT, {"keys": list(keys)})}
+    return {row.pool for key in keys for row in often(_NEXT, {"key": key})}
 
 
 def recount() -> set[str]:
@@ -84,7 +85,7 @@ def set_limit(key: str, limit: int | None) -> None:
     if limit is None:
         execute("DELETE FROM fleet_slot WHERE key = %(key)s", {"key": key})
         execute(
-            "UPDATE fleet_execution SET waiting_slot = NULL WHERE waiting_slot = %(key)s AND state = 'pending'",
+            "UPDATE fleet_execution SET waiting_slot = NULL WHERE waiting_slot = %(key)s",
             {"key": key},
         )
         return

@@ -85,8 +85,12 @@ def trigger(
 
 def _open_ungated(opening: Opening, *, user_id: int | None) -> list[Any]:
     """In one statement, when the definition has no upstreams."""
-    opened = moves.open_executions([opening], actor=Actor.USER, user_id=user_id, only_ungated=True)
-    send_after_commit(opened)
+    at_once = dispatch.at_once()
+    opened = moves.open_executions([opening], actor=Actor.USER, user_id=user_id, only_ungated=True, at_once=at_once)
+    if at_once is None:
+        send_after_commit(opened)
+    elif opened:
+        dispatch.follow_opening(opened[0])
     return opened
 
 

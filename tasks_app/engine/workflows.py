@@ -13,7 +13,7 @@ from django.db import transaction
 
 from tasks_app.domain.refusals import Code, Refused, invalid
 from tasks_app.domain.states import Actor, State
-from tasks_app.engine import backpressure, moves, trigger
+from tasks_app.engine import backpressure, moves, statistics, trigger
 from tasks_app.engine.opening import Opening
 from tasks_app.engine.rows import execute, rows
 from tasks_app.models import TaskDefinition, WorkflowRun
@@ -104,6 +104,7 @@ def _open(
     if len(opened) < len(openings):
         raise Refused(Code.NOT_FOUND, "A task of the workflow does not exist any more.")
     _link(run_id, execution_of, edges)
+    statistics.told_of(len(openings))
     trigger.send_after_commit(opened)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Cast
 
 from tasks_app.domain.states import FINAL, OPEN
 from tasks_app.models.definition import DefinitionVersion, TaskDefinition
@@ -51,7 +52,8 @@ class Execution(models.Model):
     start_by = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
 
-    # The queue: `queue_at` is the ready time less ten minutes a step of priority, so that waiting raises it.
+    # The queue: `queue_at` is the ready time less ten minutes a step of priority, so that waiting raises it. Only what
+    # is pending has one: the indexes of the queue go by it, not by the state (see `engine/queue.py`).
     queue_at = models.DateTimeField(null=True)
     turn_key = models.IntegerField(db_default=0)
     held = models.BooleanField(db_default=False)
@@ -92,12 +94,12 @@ class Execution(models.Model):
             models.Index(
                 fields=["pool", "turn_key", "queue_at"],
                 name="execution_queue",
-                condition=models.Q(state="pending", held=False, waiting_slot=None, sent_at=None, batch_id=None),
+                condition=models.Q(queue_at__isnull=False, held=False, waiting_slot=None, sent_at=None, batch_id=None),
             ),
             models.Index(
                 fields=["pool", "resend_at"],
                 name="execution_out",
-                condition=models.Q(state="pending", sent_at__isnull=False),
+                condition=models.Q(sent_at__isnull=False),
             ),
             models.Index(
                 fields=["run_at"], name="execution_due", condition=models.Q(state__in=["scheduled", "retrying"])
@@ -105,7 +107,7 @@ class Execution(models.Model):
             models.Index(
                 fields=["waiting_slot", "queue_at"],
                 name="execution_slot",
-                condition=models.Q(state="pending", waiting_slot__isnull=False),
+                condition=models.Q(waiting_slot__isnull=False),
             ),
             models.Index(
                 fields=["start_by"],
@@ -114,9 +116,11 @@ class Execution(models.Model):
             ),
             models.Index(fields=["blocked_until"], name="execution_blocked", condition=models.Q(state="blocked")),
             models.Index(
-                fields=["batch_id", "queue_at", "batch_position"],
+                Cast("batch_id", models.TextField()),
+                models.F("queue_at"),
+                models.F("batch_position"),
                 name="execution_lane",
-                condition=models.Q(state="pending", batch_id__isnull=False),
+                condition=models.Q(queue_at__isnull=False, batch_id__isnull=False),
             ),
             models.Index(
                 fields=["batch_id", "state"], name="execution_batch", condition=models.Q(batch_id__isnull=False)

@@ -20,7 +20,7 @@ SELECT b.id, s.state, c.n, p.place
     SELECT 1 FROM fleet_execution WHERE batch_id = b.id AND state = s.state AND NOT superseded
      LIMIT %(bound)s + 1) x) c
   LEFT JOIN LATERAL (SELECT batch_position AS place FROM fleet_execution
-     WHERE batch_id = b.id AND state = 'pending' ORDER BY queue_at, batch_position LIMIT 1) p ON s.state = 'pending'
+     WHERE batch_id = b.id AND queue_at IS NOT NULL ORDER BY queue_at, batch_position LIMIT 1) p ON s.state = 'pending'
  WHERE c.n > 0
 """
 

@@ -91,14 +91,14 @@ SELECT p.pool, w.n, o.n, b.n,
        extract(epoch FROM clock_timestamp() - least(w.ready_at, o.ready_at, b.ready_at))
   FROM unnest(%(pools)s::text[]) WITH ORDINALITY AS p(pool, place)
  CROSS JOIN LATERAL (SELECT count(*) AS n, min(ready_at) AS ready_at FROM (
-        SELECT {_READY} FROM fleet_execution WHERE pool = p.pool AND state = 'pending' AND NOT held
+        SELECT {_READY} FROM fleet_execution WHERE pool = p.pool AND queue_at IS NOT NULL AND NOT held
            AND waiting_slot IS NULL AND sent_at IS NULL AND batch_id IS NULL
          ORDER BY turn_key, queue_at LIMIT %(bound)s + 1) x) w
  CROSS JOIN LATERAL (SELECT count(*) AS n, min(ready_at) AS ready_at FROM (
-        SELECT {_READY} FROM fleet_execution WHERE pool = p.pool AND state = 'pending'
+        SELECT {_READY} FROM fleet_execution WHERE pool = p.pool
            AND sent_at IS NOT NULL ORDER BY resend_at LIMIT %(bound)s + 1) x) o
   LEFT JOIN (SELECT pool, count(*) AS n, min(ready_at) AS ready_at FROM (
-        SELECT pool, {_READY} FROM fleet_execution WHERE state = 'pending' AND batch_id IS NOT NULL
+        SELECT pool, {_READY} FROM fleet_execution WHERE queue_at IS NOT NULL AND batch_id IS NOT NULL
          ORDER BY batch_id, queue_at, batch_position LIMIT %(bound)s + 1) x GROUP BY pool) b ON b.pool = p.pool
  ORDER BY p.place
 """

@@ -33,7 +33,7 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "a claim takes what is pending only",
-        ((MOVES, "{{which}} AND e.state = 'pending' AND (d.status", "{{which}} AND (d.status"),),
+        ((MOVES, "{{which}} AND {PENDING} AND (d.status", "{{which}} AND (d.status"),),
         f"{RIVER}::test_a_second_message_for_the_same_execution_changes_nothing",
     ),
     Mutant(
@@ -58,12 +58,12 @@ MUTANTS = (
     ),
     Mutant(
         "the fence: only the attempt that holds an execution ends it",
-        ((MOVES, "AND e.attempt_id = %(attempt_id)s::bigint {alone}", "{alone}"),),
+        ((MOVES, "AND e.attempt_id = %(attempt_id)s::bigint {{alone}}", "{{alone}}"),),
         f"{RIVER}::test_a_late_answer_of_a_lost_attempt_is_refused_with_its_state",
     ),
     Mutant(
         "a move starts from the states it may start from",
-        ((MOVES, "e.id = ANY(%(ids)s) AND e.state = ANY(%(sources)s) {where}", "e.id = ANY(%(ids)s) {where}"),),
+        ((MOVES, "e.id = ANY(%(ids)s) AND (e.state || '') = ANY(%(sources)s) {where}", "e.id = ANY(%(ids)s) {where}"),),
         f"{CLAIMS}::test_a_move_by_two_at_once_is_made_once",
     ),
     Mutant(
@@ -82,9 +82,9 @@ MUTANTS = (
     Mutant(
         "a counter is counted down from what it is, not from what it was",
         ((LINKS, "SET waiting_for = e.waiting_for - n.lit", "SET waiting_for = locked.was - n.lit"),
-         (LINKS, "SELECT e.id FROM fleet_execution e JOIN n ON n.id = e.id WHERE e.state = 'blocked' "
+         (LINKS, "SELECT e.id FROM fleet_execution e JOIN n ON n.id = e.id WHERE {BLOCKED} "
                  "ORDER BY e.id FOR UPDATE OF e",
-          "SELECT e.id, e.waiting_for AS was FROM fleet_execution e JOIN n ON n.id = e.id WHERE e.state = 'blocked'")),
+          "SELECT e.id, e.waiting_for AS was FROM fleet_execution e JOIN n ON n.id = e.id WHERE {BLOCKED}")),
         f"{FAN_IN}::test_two_ends_of_which_neither_sees_the_other_start_their_join",
     ),
     Mutant(
