@@ -14,8 +14,9 @@ from uuid import UUID
 import structlog
 
 from tasks_app.domain.states import Actor, State, may_open_as, sources_of
+from tasks_app.engine.alone import ALONE, HEAD
 from tasks_app.engine.held import COLUMNS, SLOT_KEYS, TABLES
-from tasks_app.engine.opening import AT_ONCE, LATER, OPEN, UNGATED, Opening
+from tasks_app.engine.opening import AT_ONCE, LATER, UNGATED, Opening
 from tasks_app.engine.queue import PENDING, RUNNING
 from tasks_app.engine.rows import often
 
@@ -38,6 +39,49 @@ _EFFECTS: dict[State, str] = {
     State.SKIPPED: _FINAL,
     State.MISSED: _FINAL,
 }
+
+_OPEN = """
+WITH o AS (
+    SELECT * FROM jsonb_to_recordset(%(openings)s::jsonb) AS o(
+        id uuid, definition_id uuid, cause text, state text, priority smallint, overrides jsonb, run_at timestamptz,
+        delay_ms bigint, due_at timestamptz, forced boolean, workflow_id uuid, waiting_for int, open_links int,
+        times_out boolean, batch_id uuid, batch_position int, generation smallint, parent_id uuid, rerun_of uuid,
+        occurrence_id bigint)
+), q AS (
+    {queue}
+), e AS (
+    INSERT INTO fleet_execution (
+        id, definition_id, version_id, owner_id, task_type, pool, priority, state, cause, forced, overrides, run_at,
+        due_at, start_by, blocked_until, finished_at, queue_at, turn_key, held, workflow_id, waiting_for, open_links,
+        batch_id, batch_position, generation, parent_id, rerun_of, occurrence_id, request_id, trace_id,
+        sent_at, sends, resend_at)
+    SELECT o.id, d.id, v.id, d.owner_id, v.task_type, v.pool, coalesce(o.priority, v.priority), o.state, o.cause,
+        o.forced, o.overrides,
+        CASE WHEN o.state = 'scheduled' THEN coalesce(o.run_at, now() + o.delay_ms * interval '1 millisecond')
+             ELSE o.run_at END,
+        o.due_at,
+        now() + v.start_by_seconds * interval '1 second',
+        CASE WHEN o.times_out THEN now() + v.dependency_timeout_seconds * interval '1 second' END,
+        CASE WHEN o.state = 'missed' THEN now() END,
+        CASE WHEN o.state = 'pending' THEN now() - coalesce(o.priority, v.priority) * interval '10 minutes' END,
+        coalesce(d.owner_id, 0),
+        NOT o.forced AND d.status <> 'active' AND EXISTS (
+            SELECT 1 FROM fleet_definition x WHERE x.id = d.id AND x.status <> 'active' FOR SHARE),
+        o.workflow_id, o.waiting_for, o.open_links,
+        o.batch_id, o.batch_position, o.generation, o.parent_id, o.rerun_of, o.occurrence_id,
+        %(request_id)s::text, coalesce(o.workflow_id, o.batch_id, o.id)::text,
+        CASE WHEN q.goes THEN now() END, q.goes::int, CASE WHEN q.goes THEN now() + %(interval)s::interval END
+    FROM q, o JOIN fleet_definition d ON d.id = o.definition_id
+           JOIN fleet_definition_version v ON v.id = d.current_version_id
+    {where}
+    RETURNING id, definition_id, state, pool, trace_id, priority, task_type, workflow_id, sent_at
+), t AS (
+    INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, reason, request_id, trace_id)
+    SELECT id, NULL, state, %(actor)s::text, %(user_id)s::int, %(reason)s::text, %(request_id)s::text, trace_id FROM e
+)
+SELECT id, definition_id, state, pool, priority, task_type, workflow_id, sent_at IS NOT NULL AS sent, q.out, q.behind
+FROM e, q
+"""
 
 _MOVE = """
 WITH locked AS (
@@ -147,25 +191,6 @@ SELECT m.id, 'running' AS old, m.state AS new, m.pool, m.definition_id, m.workfl
      WHERE w.pool = m.pool AND w.sent_at IS NOT NULL AND (w.state || '') = 'pending') AS out
 FROM moved m, closed
 """
-_ALONE = """
-    AND e.workflow_id IS NULL
-    AND NOT EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = e.definition_id)
-    AND NOT EXISTS (SELECT 1 FROM fleet_link l WHERE l.upstream_definition_id = e.definition_id
-                    AND l.upstream_id IS NULL AND l.state = 'open')
-    AND NOT EXISTS (SELECT 1 FROM fleet_attempt a WHERE a.id = e.attempt_id AND cardinality(a.slots) > 1)
-"""
-_HEAD = """
-, given AS (
-    UPDATE fleet_slot s SET used = greatest(0, s.used - 1) FROM closed WHERE s.key = closed.slots[1] RETURNING s.key
-), head AS (
-    UPDATE fleet_definition_head h SET last_execution_id = m.id, last_state = m.state,
-        last_finished_at = clock_timestamp(), last_facts = NULL,
-        last_success_at = CASE WHEN m.state = 'completed' THEN clock_timestamp() ELSE h.last_success_at END,
-        state = coalesce(%(kept_state)s::jsonb, h.state)
-    FROM moved m, (SELECT count(*) FROM given) g
-    WHERE h.definition_id = m.definition_id AND m.state NOT IN ('retrying', 'pending')
-)
-"""
 
 
 def _request_id() -> str | None:
@@ -197,7 +222,7 @@ def open_executions(
         "request_id": _request_id(),
         **(at_once or {"interval": None}),
     }
-    sql = OPEN.format(queue=AT_ONCE if at_once else LATER, where=UNGATED if only_ungated else "")
+    sql = _OPEN.format(queue=AT_ONCE if at_once else LATER, where=UNGATED if only_ungated else "")
     return often(sql, params)
 
 
@@ -262,6 +287,6 @@ def end(
     """
     if State.RUNNING not in sources_of(target, actor):
         raise ValueError(f"{actor} may not end an execution as {target}")
-    sql = _END.format(alone=_ALONE, head=_HEAD) if alone else _END.format(alone="", head="")
+    sql = _END.format(alone=ALONE, head=HEAD) if alone else _END.format(alone="", head="")
     found = often(sql, {"id": execution_id, "attempt_id": attempt_id, "target": target, "actor": actor, **params})
     return found[0] if found else None

@@ -1,4 +1,4 @@
-"""A wish for an execution, and the statement with which `moves.open_executions` turns wishes into rows."""
+"""A wish for an execution: what `moves.open_executions` turns into rows, and whether one goes to the broker at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,48 +10,6 @@ from tasks_app.domain.states import State
 from tasks_app.engine.queue import SENT, UNSENT
 from tasks_app.models.fields import new_id
 
-OPEN = """
-WITH o AS (
-    SELECT * FROM jsonb_to_recordset(%(openings)s::jsonb) AS o(
-        id uuid, definition_id uuid, cause text, state text, priority smallint, overrides jsonb, run_at timestamptz,
-        delay_ms bigint, due_at timestamptz, forced boolean, workflow_id uuid, waiting_for int, open_links int,
-        times_out boolean, batch_id uuid, batch_position int, generation smallint, parent_id uuid, rerun_of uuid,
-        occurrence_id bigint)
-), q AS (
-    {queue}
-), e AS (
-    INSERT INTO fleet_execution (
-        id, definition_id, version_id, owner_id, task_type, pool, priority, state, cause, forced, overrides, run_at,
-        due_at, start_by, blocked_until, finished_at, queue_at, turn_key, held, workflow_id, waiting_for, open_links,
-        batch_id, batch_position, generation, parent_id, rerun_of, occurrence_id, request_id, trace_id,
-        sent_at, sends, resend_at)
-    SELECT o.id, d.id, v.id, d.owner_id, v.task_type, v.pool, coalesce(o.priority, v.priority), o.state, o.cause,
-        o.forced, o.overrides,
-        CASE WHEN o.state = 'scheduled' THEN coalesce(o.run_at, now() + o.delay_ms * interval '1 millisecond')
-             ELSE o.run_at END,
-        o.due_at,
-        now() + v.start_by_seconds * interval '1 second',
-        CASE WHEN o.times_out THEN now() + v.dependency_timeout_seconds * interval '1 second' END,
-        CASE WHEN o.state = 'missed' THEN now() END,
-        CASE WHEN o.state = 'pending' THEN now() - coalesce(o.priority, v.priority) * interval '10 minutes' END,
-        coalesce(d.owner_id, 0),
-        NOT o.forced AND d.status <> 'active' AND EXISTS (
-            SELECT 1 FROM fleet_definition x WHERE x.id = d.id AND x.status <> 'active' FOR SHARE),
-        o.workflow_id, o.waiting_for, o.open_links,
-        o.batch_id, o.batch_position, o.generation, o.parent_id, o.rerun_of, o.occurrence_id,
-        %(request_id)s::text, coalesce(o.workflow_id, o.batch_id, o.id)::text,
-        CASE WHEN q.goes THEN now() END, q.goes::int, CASE WHEN q.goes THEN now() + %(interval)s::interval END
-    FROM q, o JOIN fleet_definition d ON d.id = o.definition_id
-           JOIN fleet_definition_version v ON v.id = d.current_version_id
-    {where}
-    RETURNING id, definition_id, state, pool, trace_id, priority, task_type, workflow_id, sent_at
-), t AS (
-    INSERT INTO fleet_transition (execution_id, old, new, actor, user_id, reason, request_id, trace_id)
-    SELECT id, NULL, state, %(actor)s::text, %(user_id)s::int, %(reason)s::text, %(request_id)s::text, trace_id FROM e
-)
-SELECT id, definition_id, state, pool, priority, task_type, workflow_id, sent_at IS NOT NULL AS sent, q.out, q.behind
-FROM e, q
-"""
 LATER = "SELECT false AS goes, false AS behind, 0 AS out"
 # Nothing waits before it, and the workers have less than half of what they may have in hand: it goes at once.
 # Dispatchers of its pool stand back until it is committed; where one is at work, the sending is left to it.
