@@ -108,7 +108,7 @@ def follow_opening(row: Any) -> None:
     if row.sent:
         _ship([conveyor.single(row)])
     elif row.state == State.PENDING and not (row.behind and row.out):
-        refill(row.pool, out=row.out)
+        dispatch([row.pool])
 
 
 def dispatch_once() -> int:

@@ -12,8 +12,8 @@ from django.db import transaction
 
 from tasks_app.broker.messages import CLOSE_BATCH, LANE, Chord, Message
 from tasks_app.broker.send import send
-from tasks_app.engine.queue import FREE
-from tasks_app.engine.rows import execute, one, rows
+from tasks_app.engine.queue import FREE, SENT, UNSENT
+from tasks_app.engine.rows import execute, often, one, rows
 
 SILENT_SECONDS = 5
 _STALLED = f"""
@@ -29,6 +29,18 @@ SELECT least(%(most)s, greatest(1, coalesce((SELECT sum(concurrency) FROM fleet_
     (SELECT count(*) FROM (SELECT 1 FROM fleet_execution e WHERE e.batch_id::text = %(id)s::text AND {FREE}
         LIMIT %(most)s) t)) -
     (SELECT count(*) FROM fleet_execution WHERE batch_id = %(id)s AND state = 'running') AS lanes
+"""
+
+# One lane of many writes that they live; another running batch may have lanes of its own in the broker's queue.
+_SEEN = f"""
+WITH seen AS (
+    UPDATE fleet_batch SET lanes_seen_at = now(), started_at = coalesce(started_at, now())
+    WHERE id = %(id)s AND coalesce(lanes_seen_at, '-infinity') < now() - interval '0.5 seconds'
+)
+SELECT EXISTS (SELECT 1 FROM fleet_execution e WHERE e.pool = b.pool AND {UNSENT})
+    OR EXISTS (SELECT 1 FROM fleet_execution e WHERE e.pool = b.pool AND {SENT})
+    OR EXISTS (SELECT 1 FROM fleet_batch o WHERE o.state = 'running' AND o.pool = b.pool AND o.id <> b.id) AS crowded
+FROM fleet_batch b WHERE b.id = %(id)s
 """
 
 
@@ -55,12 +67,9 @@ def keep_going() -> int:
     return sum(launch(batch) for batch in stalled)
 
 
-def seen(batch_id: UUID) -> None:
-    """A lane is alive."""
-    execute(
-        "UPDATE fleet_batch SET lanes_seen_at = now(), started_at = coalesce(started_at, now()) WHERE id = %s",
-        [batch_id],
-    )
+def seen(batch_id: UUID) -> bool:
+    """A lane is alive. Returns whether other work waits for the children that the batch's lanes hold."""
+    return bool(often(_SEEN, {"id": batch_id})[0].crowded)
 
 
 def take_body(batch_id: UUID) -> bool:

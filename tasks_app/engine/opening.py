@@ -14,15 +14,15 @@ LATER = "SELECT false AS goes, false AS behind, 0 AS out"
 # Nothing waits before it, and the workers have less than half of what they may have in hand: it goes at once.
 # Dispatchers of its pool stand back until it is committed; where one is at work, the sending is left to it.
 AT_ONCE = f"""
-    SELECT b.out, b.behind, CASE WHEN b.due AND NOT b.behind
+    SELECT b.out, b.behind, CASE WHEN b.due AND NOT b.behind AND 2 * b.out < b.most
         THEN pg_try_advisory_xact_lock(hashtext('dispatch:' || b.pool)) ELSE false END AS goes
-    FROM (SELECT r.*, CASE WHEN r.full THEN true ELSE EXISTS (
+    FROM (SELECT r.*, CASE WHEN r.out >= r.most THEN true ELSE EXISTS (
             SELECT 1 FROM fleet_execution e WHERE e.pool = r.pool AND {UNSENT}) END AS behind
-        FROM (SELECT o.*, 2 * o.out >= (%(most)s::jsonb ->> o.pool)::int AS full
-            FROM (SELECT v.pool, o.state = 'pending' AND (d.status = 'active' OR o.forced) AS due,
-                    (SELECT count(*) FROM fleet_execution e WHERE e.pool = v.pool AND {SENT}) AS out
-                FROM o JOIN fleet_definition d ON d.id = o.definition_id
-                       JOIN fleet_definition_version v ON v.id = d.current_version_id LIMIT 1) o OFFSET 0) r
+        FROM (SELECT v.pool, (%(most)s::jsonb ->> v.pool)::int AS most,
+                o.state = 'pending' AND (d.status = 'active' OR o.forced) AS due,
+                (SELECT count(*) FROM fleet_execution e WHERE e.pool = v.pool AND {SENT}) AS out
+            FROM o JOIN fleet_definition d ON d.id = o.definition_id
+                   JOIN fleet_definition_version v ON v.id = d.current_version_id LIMIT 1) r
         OFFSET 0) b
 """
 UNGATED = "WHERE NOT EXISTS (SELECT 1 FROM fleet_dependency p WHERE p.downstream_id = o.definition_id)"

@@ -102,11 +102,11 @@ def message_of(signature: Any) -> dict[str, Any]:
 def lane(self: Any, message: Any) -> dict[str, int]:
     """Take members of a batch one after another for a while, then make room and come again."""
     (text, _) = _read(message, "batch", "lane")
-    batch_id, clock, done = _uuid(text), LaneClock(policy().lane_budget), 0
+    batch_id, clock, done, crowded = _uuid(text), LaneClock(policy().lane_budget), 0, True
     fresh_connection()
-    while not clock.over:
+    while not clock.over(crowded=crowded):
         if clock.beat_due:
-            lanes.seen(batch_id)
+            crowded = lanes.seen(batch_id)
         visited = visit_member(batch_id, seat=_seat(self.request), desk=desk.put)
         if visited is None or visited.refusal is Refusal.SLOT_FULL:
             batches.stop_if_failed(batch_id)
