@@ -43,7 +43,9 @@ def _measure(stage: Stage, client: Client, wish: argparse.Namespace) -> dict[str
     began = time.monotonic()
     batch = client.post("batches/", {"task_ids": [task["id"]] * wish.members, "max_parallel": wish.parallel})
     made = time.monotonic()
-    samples = _watch(client, batch["batch_id"], faulty=lambda counts: sum(counts.values()) != wish.members)
+    samples = _watch(
+        client, batch["batch_id"], wish.parallel, faulty=lambda counts: sum(counts.values()) != wish.members
+    )
     took = time.monotonic() - made
     most, full, whole = _from_lines(stage, wish.parallel)
     faults = samples["faults"] + (most > wish.parallel) + (samples["running"] > wish.parallel) + (whole != wish.members)
@@ -55,14 +57,15 @@ def _measure(stage: Stage, client: Client, wish: argparse.Namespace) -> dict[str
         "samples": samples["n"],
         "most running (rows)": samples["running"],
         "most running (lines)": most,
-        "full % of the time": round(100 * full, 1),
+        "full % (rows)": round(100 * samples["full"] / samples["n"], 1),
+        "full % (lines)": round(100 * full, 1),
         "faults": faults,
     }
 
 
-def _watch(client: Client, batch_id: str, *, faulty: Any) -> dict[str, int]:
-    """Samples until the end: how many, how many broke a promise, and the most members seen running."""
-    seen = {"n": 0, "faults": 0, "running": 0}
+def _watch(client: Client, batch_id: str, parallel: int, *, faulty: Any) -> dict[str, int]:
+    """Samples until the end: how many, how many broke a promise, the most members seen running, how many saw all."""
+    seen = {"n": 0, "faults": 0, "running": 0, "full": 0}
     completed = 0
     while True:
         story = client.get(f"batches/{batch_id}/")
@@ -71,6 +74,7 @@ def _watch(client: Client, batch_id: str, *, faulty: Any) -> dict[str, int]:
         seen["n"] += 1
         seen["faults"] += bool(faulty(counts)) + (now < completed)
         seen["running"] = max(seen["running"], counts.get("running", 0))
+        seen["full"] += counts.get("running", 0) == parallel
         completed = now
         if story["state"] != "running":
             return seen

@@ -68,11 +68,17 @@ def claim(execution_id: UUID, *, seat: Seat) -> Held | Refusal:
 @once_more
 def claim_member(batch_id: UUID, *, seat: Seat) -> Held | Refusal | None:
     """Take the next waiting member of a batch; None when nothing is left to take. Opens a transaction."""
-    if held := _take(_NEXT, seat, batch=batch_id):
+    if held := take_member(batch_id, seat=seat):
         return held
     with transaction.atomic():
         following = one(_NEXT_MEMBER, {"batch": batch_id})
         return _judge(following.id, seat) if following else None
+
+
+def take_member(batch_id: UUID, *, seat: Seat) -> Held | None:
+    """The next waiting member of a batch that no other limit binds than the batch's own, in one statement; None leaves
+    it to `claim_member`."""
+    return _take(_NEXT, seat, batch=batch_id)
 
 
 def _take(which: str, seat: Seat, *, taken: Sequence[str] | None = None, **params: Any) -> Held | None:

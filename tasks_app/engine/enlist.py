@@ -24,6 +24,11 @@ WHERE name = %(name)s AND pid = %(pid)s
 """
 
 
+def runnable() -> list[str]:
+    """The task types that a worker can run here; from the first call on their code is loaded."""
+    return list(registry.available())
+
+
 def enlist(name: str, *, pid: int, pools: Sequence[str], concurrency: int) -> None:
     """A worker has started. Opens a transaction."""
     with transaction.atomic():
@@ -36,7 +41,7 @@ def enlist(name: str, *, pid: int, pools: Sequence[str], concurrency: int) -> No
                 "pools": list(pools),
                 "concurrency": concurrency,
                 "version": policy().code_version,
-                "types": list(registry.available()),
+                "types": runnable(),
             },
         )
         slots.sync_configured()

@@ -7,7 +7,7 @@ to keep.
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -82,9 +82,24 @@ def finish(
     return Finished(State(row.new), verdict.reason, frozenset(ready.id for ready in settled.ready))
 
 
+@once_more
+def finish_and_take(
+    held: Held, outcome: Outcome, take: Callable[[], Held | None]
+) -> tuple[Finished | None, Held | None]:
+    """An end that nothing depends on and, in the same commit, what follows it in its lane: nobody sees a moment between
+    them. (None, None) where something depends on it or the fence refused: nothing has happened. Opens a transaction.
+
+    `take` locks nothing that others lock in another order: the lane's own limit is held already.
+    """
+    verdict = _judge(held, outcome)
+    with transaction.atomic():
+        finished = _finish_alone(held, verdict, _columns(verdict, outcome), actor=Actor.WORKER)
+        return finished, take() if finished else None
+
+
 def _finish_alone(held: Held, verdict: "_Verdict", columns: dict[str, Any], *, actor: Actor) -> Finished | None:
     """An end that nothing depends on, in one statement; with a limit, also the next in its line. None: not so."""
-    with transaction.atomic() if held.limited else nullcontext():
+    with transaction.atomic(savepoint=False) if held.limited else nullcontext():
         row = moves.end(held.execution_id, held.attempt_id, verdict.target, actor=actor, alone=True, **columns)
         if row is None:
             return None

@@ -32,6 +32,7 @@ class Guard:
         self._deadline: float | None = None
         self._before: dict[int, Any] = {}
         self.asked = False
+        self.leaving = False  # the worker ends: nothing new is taken up
 
     def install(self) -> None:
         """Take the signals over; main thread only, at the first visit: the pool sets its own after the start."""
@@ -80,6 +81,7 @@ class Guard:
             self.asked = True
 
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
+        self.leaving = self.leaving or signum == signal.SIGQUIT
         if self._armed:
             self._armed = False
             self.asked = True

@@ -18,6 +18,7 @@ from celery.signals import worker_init, worker_process_init, worker_shutting_dow
 from django.db import connections
 
 from tasks_app.broker import producers
+from tasks_app.engine.enlist import runnable
 from tasks_app.worker import desk
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,7 @@ _ending = threading.Event()
 @worker_init.connect
 def _begin(sender: Any = None, **_: Any) -> None:
     """In the main process, before the pool: the desk and the keeper."""
+    runnable()  # loaded once, not by each child at its first task
     directory = Path(tempfile.mkdtemp(prefix="taskfleet-desk-"))
     desk.open_desk(directory)
     pools = ",".join(sender.app.amqp.queues.consume_from) or sender.app.conf.task_default_queue

@@ -5,6 +5,7 @@ Ignore, which drops its links: the table carries on. Unknown versions are acknow
 """
 
 import os
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,10 @@ from celery.exceptions import Ignore, Retry
 from tasks_app.broker.messages import CLOSE_BATCH, LANE, OCCURRENCE, RUN, VERSION
 from tasks_app.domain.states import FINAL, State
 from tasks_app.engine import batches, closing, lanes
-from tasks_app.engine.claim import Refusal, Seat
+from tasks_app.engine.claim import Seat
 from tasks_app.engine.clock import policy
 from tasks_app.engine.tick import occurrence_due
-from tasks_app.engine.visit import Visit, visit, visit_member
+from tasks_app.engine.visit import Visit, visit, visit_members
 from tasks_app.worker import crew, desk
 from tasks_app.worker.fresh import fresh_connection
 from tasks_app.worker.lane_clock import LaneClock
@@ -102,17 +103,14 @@ def message_of(signature: Any) -> dict[str, Any]:
 def lane(self: Any, message: Any) -> dict[str, int]:
     """Take members of a batch one after another for a while, then make room and come again."""
     (text, _) = _read(message, "batch", "lane")
-    batch_id, clock, done, crowded = _uuid(text), LaneClock(policy().lane_budget), 0, True
+    batch_id, clock = _uuid(text), LaneClock(policy().lane_budget, beat=lanes.seen)
     fresh_connection()
-    while not clock.over(crowded=crowded):
-        if clock.beat_due:
-            crowded = lanes.seen(batch_id)
-        visited = visit_member(batch_id, seat=_seat(self.request), desk=desk.put)
-        if visited is None or visited.refusal is Refusal.SLOT_FULL:
-            batches.stop_if_failed(batch_id)
-            closing.close_batches([batch_id])
-            return {"members": done}
-        done += 1
+    going = partial(clock.goes_on, batch_id)
+    done, more = visit_members(batch_id, seat=_seat(self.request), desk=desk.put, going=going)
+    if not more:
+        batches.stop_if_failed(batch_id)
+        closing.close_batches([batch_id])
+        return {"members": done}
     queue = self.request.delivery_info.get("routing_key")
     raise self.replace(self.si(message).set(queue=queue, priority=self.request.delivery_info.get("priority")))
 

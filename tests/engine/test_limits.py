@@ -4,14 +4,15 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import DataError, transaction
 
 from executors.contract import Result
 from tasks_app.domain.refusals import Refused
 from tasks_app.engine import backpressure, batches, control, dispatch, slots, sweep, trigger, workflows
-from tasks_app.engine.claim import Refusal, claim
-from tasks_app.engine.finish import Outcome, finish
+from tasks_app.engine.claim import Refusal, claim, claim_member
+from tasks_app.engine.finish import Outcome, finish, finish_and_take
 from tasks_app.engine.rows import execute, rows
+from tasks_app.engine.visit import visit_members
 from tasks_app.models import Execution, Slot, Transition
 from tests.river import drain, seat
 
@@ -123,13 +124,41 @@ def test_too_many_waiting_is_refused_with_a_time_to_come_back(define, settings):
     assert refused.value.retry_after_seconds
 
 
+def test_between_two_members_of_a_lane_nobody_sees_its_place_empty(define):
+    batch = batches.start([define().pk] * 4, max_parallel=1)
+    seen = []
+
+    def desk(held):
+        seen.append(Execution.objects.filter(batch_id=batch.pk, state="running").count())
+
+    done, more = visit_members(batch.pk, seat=seat(), desk=desk, going=lambda: True)
+    batch.refresh_from_db()
+    assert (done, more, batch.state) == (4, False, "completed")
+    # Asked whenever one is taken up or put down: only after the last is none running.
+    assert seen == [1] * 7 + [0]
+
+
+def test_a_lane_that_makes_room_takes_nothing_along(define):
+    batch = batches.start([define().pk] * 3, max_parallel=3)
+    turns = iter([True, False, False])
+    done, more = visit_members(batch.pk, seat=seat(), desk=lambda held: None, going=lambda: next(turns))
+    states = sorted(Execution.objects.filter(batch_id=batch.pk).values_list("state", flat=True))
+    assert (done, more, states) == (1, True, ["completed", "pending", "pending"])
+
+
+def test_a_member_whose_outcome_cannot_be_stored_fails_and_its_lane_goes_on(define):
+    held = claim_member((batch := batches.start([define().pk] * 2, max_parallel=2)).pk, seat=seat())
+    with pytest.raises(DataError):
+        finish_and_take(held, Outcome(result=Result("\0")), lambda: None)
+    assert finish(held, Outcome(result=Result("done"))).state == "completed"
+    done, more = visit_members(batch.pk, seat=seat(), desk=lambda held: None, going=lambda: True)
+    assert (done, more) == (1, False)
+
+
 def test_a_batch_stops_at_the_first_failure_when_told_so(define):
     good, bad = define(), define(config={"fail": "permanent"})
     batch = batches.start([good.pk, bad.pk, good.pk, good.pk], max_parallel=1, stop_on_failure=True)
-    from tasks_app.engine.visit import visit_member
-
-    while visit_member(batch.pk, seat=seat(), desk=lambda held: None):
-        pass
+    visit_members(batch.pk, seat=seat(), desk=lambda held: None, going=lambda: True)
     sweep.sweep_once()
     states = list(
         Execution.objects.filter(batch_id=batch.pk).order_by("batch_position").values_list("state", flat=True)
