@@ -24,7 +24,7 @@ from executors.errors import Failure
 from tasks_app.domain.fingerprint import fingerprint
 from tasks_app.domain.retries import Retry, decide
 from tasks_app.domain.states import FINAL, Actor, State
-from tasks_app.engine import dispatch, follow, links, moves, slots
+from tasks_app.engine import closing, dispatch, follow, links, moves, slots
 from tasks_app.engine.cascade import Settled
 from tasks_app.engine.clock import once_more, policy
 from tasks_app.engine.held import Held
@@ -93,18 +93,23 @@ def finish_and_take(
     """
     verdict = _judge(held, outcome)
     with transaction.atomic():
-        finished = _finish_alone(held, verdict, _columns(verdict, outcome), actor=Actor.WORKER)
-        return finished, take() if finished else None
+        finished = _finish_alone(held, verdict, _columns(verdict, outcome), actor=Actor.WORKER, close=False)
+        following = take() if finished else None
+        if finished and following is None and held.batch_id:
+            transaction.on_commit(partial(closing.close_batches, [held.batch_id]), robust=True)
+        return finished, following
 
 
-def _finish_alone(held: Held, verdict: "_Verdict", columns: dict[str, Any], *, actor: Actor) -> Finished | None:
+def _finish_alone(
+    held: Held, verdict: "_Verdict", columns: dict[str, Any], *, actor: Actor, close: bool = True
+) -> Finished | None:
     """An end that nothing depends on, in one statement; with a limit, also the next in its line. None: not so."""
     with transaction.atomic(savepoint=False) if held.limited else nullcontext():
         row = moves.end(held.execution_id, held.attempt_id, verdict.target, actor=actor, alone=True, **columns)
         if row is None:
             return None
         pools = slots.let_through(row.slots) if row.slots else set()
-        transaction.on_commit(partial(follow.after_alone, row, pools), robust=True)
+        transaction.on_commit(partial(follow.after_alone, row, pools, close=close), robust=True)
     return Finished(State(row.new), verdict.reason)
 
 

@@ -29,9 +29,10 @@ def settle_and_follow(ended: list[Ended], *, carried: Collection[UUID] = (), poo
     return settled
 
 
-def after_alone(row: Any, pools: Collection[str]) -> None:
-    """The same after an end that nothing depends on. `row` as `moves.end` gives it."""
-    if row.batch_id and not row.more:
+def after_alone(row: Any, pools: Collection[str], *, close: bool = True) -> None:
+    """The same after an end that nothing depends on. `row` as `moves.end` gives it. Without `close` its batch is known
+    to go on."""
+    if row.batch_id and close:
         closing.close_batches([row.batch_id])
     if pools:
         dispatch.dispatch(pools)

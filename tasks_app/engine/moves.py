@@ -185,8 +185,6 @@ WITH locked AS (
 ) {{head}}
 SELECT m.id, 'running' AS old, m.state AS new, m.pool, m.definition_id, m.workflow_id, m.batch_id, closed.slots,
     EXISTS (SELECT 1 FROM fleet_dependency d WHERE d.upstream_id = m.definition_id) AS has_dependents,
-    EXISTS (SELECT 1 FROM fleet_execution w
-            WHERE w.batch_id::text = m.batch_id::text AND w.queue_at IS NOT NULL) AS more,
     (SELECT count(*) FROM fleet_execution w
      WHERE w.pool = m.pool AND w.sent_at IS NOT NULL AND (w.state || '') = 'pending') AS out
 FROM moved m, closed
