@@ -67,3 +67,28 @@ def test_dispatchers_beside_triggers_and_second_messages_keep_within_the_cap(def
     at_once(triggering, triggering, dispatch.dispatch_once, dispatch.dispatch_once)
     assert out() == messages(broker) == dispatch.FEWEST_OUT
     assert Execution.objects.count() == 40
+
+
+def test_openings_at_once_on_an_idle_pool_keep_within_the_cap_and_leave_nobody_behind(define, broker):
+    definition = define()
+    for _ in range(5):
+        execute("DELETE FROM fleet_execution")
+        broker.flushdb()
+        at_once(*[lambda: trigger.trigger(definition)] * 8)
+        assert 1 <= out() == messages(broker) <= dispatch.FEWEST_OUT
+        dispatch.dispatch_once()
+        assert out() == messages(broker) == dispatch.FEWEST_OUT
+
+
+def test_an_opening_on_an_idle_pool_is_out_without_a_dispatch_of_its_own(define, broker, monkeypatch):
+    monkeypatch.setattr(dispatch, "_dispatch_pool", lambda pool: pytest.fail("dispatched"))
+    execution = trigger.trigger(define())
+    execution.refresh_from_db()
+    assert (execution.sends, execution.sent_at is not None, messages(broker)) == (1, True, 1)
+
+
+def test_what_was_opened_while_a_dispatcher_was_at_work_goes_when_it_is_done(define, broker):
+    definition = define()
+    lock = "SELECT pg_advisory_xact_lock(hashtext('dispatch:default'))"
+    inside(lambda: execute(lock), lambda: trigger.trigger(definition))
+    assert out() == messages(broker) == 1
