@@ -26,6 +26,7 @@ FEWEST_OUT = 4
 A_PASS = 1000
 FRESH_SECONDS = 1.0
 _known: dict[str, tuple[float, int]] = {}
+_may_go = False
 _QUEUED = f"e.pool = %(pool)s AND {UNSENT}"
 # The lock is its own statement: the next one must see what the last dispatcher of this pool committed. Nobody waits for
 # the disk meanwhile: a stamp that a crash of the server takes away only makes a message go out twice.
@@ -93,13 +94,21 @@ def refill(pool: str, *, out: int) -> int:
 
 def at_once() -> Mapping[str, Any] | None:
     """What `moves.open_executions` needs to stamp one execution as sent where it is opened, without a dispatch of its
-    own; None where that may not be: the broker is away, or a caller's transaction would keep dispatchers out."""
-    if FUSE.blown or connection.in_atomic_block:
+    own; None where that may not be: the broker is away, a caller's transaction would keep dispatchers out, or the
+    migrations of this code have not run yet."""
+    if FUSE.blown or connection.in_atomic_block or not _migrated():
         return None
     return {
         "most": json.dumps({pool: _most_out(pool) for pool in policy().pools}),
         "interval": policy().unclaimed_after,
     }
+
+
+def _migrated() -> bool:
+    """Whether `fleet_may_go` is there; asked until it is."""
+    global _may_go
+    _may_go = _may_go or bool(rows("SELECT to_regprocedure('fleet_may_go(text, int)') IS NOT NULL AS yes")[0].yes)
+    return _may_go
 
 
 def follow_opening(row: Any) -> None:

@@ -11,11 +11,11 @@ from tasks_app.engine.queue import SENT, UNSENT
 from tasks_app.models.fields import new_id
 
 LATER = "SELECT false AS goes, false AS behind, 0 AS out"
-# Nothing waits before it, and the workers have less than half of what they may have in hand: it goes at once.
-# Dispatchers of its pool stand back until it is committed; where one is at work, the sending is left to it.
+# Nothing waits before it, no dispatcher of its pool is at work, and the workers may have one more in hand: it goes at
+# once. Dispatchers stand back until it is committed. `fleet_may_go` (migration 0003) counts again under their lock.
 AT_ONCE = f"""
-    SELECT b.out, b.behind, CASE WHEN b.due AND NOT b.behind AND 2 * b.out < b.most
-        THEN pg_try_advisory_xact_lock(hashtext('dispatch:' || b.pool)) ELSE false END AS goes
+    SELECT b.out, b.behind,
+        CASE WHEN b.due AND NOT b.behind THEN fleet_may_go(b.pool, b.most) ELSE false END AS goes
     FROM (SELECT r.*, CASE WHEN r.out >= r.most THEN true ELSE EXISTS (
             SELECT 1 FROM fleet_execution e WHERE e.pool = r.pool AND {UNSENT}) END AS behind
         FROM (SELECT v.pool, (%(most)s::jsonb ->> v.pool)::int AS most,

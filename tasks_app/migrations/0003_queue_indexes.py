@@ -25,6 +25,19 @@ LANE = models.Index(
     condition=Q(queue_at__isnull=False, batch_id__isnull=False),
 )
 
+# Whether one more message may go: the dispatchers' lock, tried, and a count under it. A volatile function sees what was
+# committed when each of its statements began, so whoever held the lock before is counted.
+MAY_GO = """
+CREATE OR REPLACE FUNCTION fleet_may_go(of_pool text, most int) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('dispatch:' || of_pool)) THEN
+        RETURN false;
+    END IF;
+    RETURN (SELECT count(*) FROM fleet_execution e
+            WHERE e.pool = of_pool AND e.sent_at IS NOT NULL AND (e.state || '') = 'pending') < most;
+END $$
+"""
+
 
 class Migration(migrations.Migration):
     atomic = False
@@ -35,6 +48,7 @@ class Migration(migrations.Migration):
             "WHERE state <> 'pending' AND (queue_at IS NOT NULL OR waiting_slot IS NOT NULL)",
             migrations.RunSQL.noop,
         ),
+        migrations.RunSQL(MAY_GO, "DROP FUNCTION fleet_may_go(text, int)"),
         *(RemoveIndexConcurrently("execution", name) for name in [*INDEXES, LANE.name]),
         *(
             AddIndexConcurrently("execution", models.Index(fields=fields, name=name, condition=condition))
