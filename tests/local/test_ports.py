@@ -13,6 +13,9 @@ from config.local.chosen_ports import choose
 from config.local.folder import DataFolder
 from config.local.wishes import Wishes
 
+# One process for all of them: they bind the same ports.
+pytestmark = pytest.mark.xdist_group("ports")
+
 
 @contextmanager
 def somebody_on(port: int, *, host: str = "127.0.0.1") -> Iterator[None]:
